@@ -1,0 +1,72 @@
+"""Rules about the kinds of module and how they are connected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dynapdeploy.chip.rules.rule import Finding, Subject, rule
+
+
+@rule("DYN001", "error")
+def runnable(subject: Subject) -> Iterator[Finding]:
+    """Every module must be something that a core runs.
+
+    A core runs one convolution or linear layer, then integrate-and-fire neurons without leak, then
+    sum pooling of the spike addresses. Source: Speck Dev Kit Datasheet 3.2.4; sinabs 3.1.3 accepts
+    IAFSqueeze only.
+    """
+    for obstacle in subject.network.obstacles:
+        yield Finding(
+            obstacle.node,
+            f"{obstacle.kind} cannot run on {subject.profile.name}: {obstacle.reason}",
+            actual=obstacle.kind,
+            limit="convolution or linear, ReLU or IAF, sum or average pooling",
+            fix=f"Remove {obstacle.node} or replace it by one of these.",
+        )
+
+
+@rule("DYN002", "advice")
+def spiking_output(subject: Subject) -> Iterator[Finding]:
+    """A last layer without neurons gets integrate-and-fire neurons with threshold 1.
+
+    A core cannot give out sums, only spikes.
+    """
+    obstructed = {obstacle.node for obstacle in subject.network.obstacles}
+    for layer in subject.layers:
+        if not layer.spiking and layer.name not in obstructed:
+            yield Finding(
+                layer.name,
+                "it ends in sums; on the chip its neurons have threshold 1 and give spikes",
+                fix="Put a ReLU after it in training, or compare spike counts instead of sums.",
+            )
+
+
+@rule("DYN003", "error")
+def destinations(subject: Subject) -> Iterator[Finding]:
+    """A core sends its spikes to at most two destinations.
+
+    The chip's output counts as one. Source: samna ``CnnLayerConfig.destinations`` has two entries.
+    """
+    limit = subject.profile.limits.destinations
+    for layer in subject.layers:
+        if len(layer.targets) > limit:
+            names = ", ".join(target.layer or "the output" for target in layer.targets)
+            yield Finding(
+                layer.name,
+                f"{len(layer.targets)} destinations ({names}); a core of {subject.profile.name} "
+                f"has at most {limit}",
+                actual=len(layer.targets),
+                limit=limit,
+                fix=f"Let at most {limit} layers take its spikes.",
+            )
+
+
+@rule("DYN004", "warning")
+def connected(subject: Subject) -> Iterator[Finding]:
+    """A layer sends its spikes somewhere.
+
+    One whose spikes go nowhere takes a core and does nothing.
+    """
+    for layer in subject.layers:
+        if not layer.targets:
+            yield Finding(layer.name, "its spikes go nowhere", 0, 1, "Remove it.")

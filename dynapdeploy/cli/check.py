@@ -1,0 +1,68 @@
+"""``dynapdeploy check``: does a network fit a chip, and if not, why."""
+
+from __future__ import annotations
+
+from dynapdeploy.cli.options import (
+    compiler_options,
+    device_option,
+    format_option,
+    source_options,
+    verb,
+)
+
+DOES_NOT_FIT = 1
+
+
+@verb(
+    "check",
+    epilog="""\b
+Examples:
+  dynapdeploy check all_convnet --device speck2fdevkit
+  dynapdeploy check scnn.nir --input-shape 2,34,34 --format json
+  dynapdeploy check model.py:build --input-shape 1,28,28""",
+)
+@source_options
+@device_option()
+@compiler_options
+@format_option()
+def command(source, input_shape, weights, device, allow_bias, prefer, pins, style) -> int:
+    """Check SOURCE against a chip: all violations, with what to do about them.
+
+    SOURCE is a model's name, a training folder, a .nir file, or file.py:factory (which runs your
+    code). Exit code 0 if it fits, 1 if not.
+    """
+    from dynapdeploy.cli.output import emit, emit_json
+    from dynapdeploy.pipeline import compile_source
+    from dynapdeploy.report.compilation import (
+        diagnostic_lines,
+        diagnostic_rows,
+        layer_rows,
+        placement_table,
+    )
+    from dynapdeploy.sources import read_source
+
+    compilation = compile_source(
+        read_source(source, input_shape, weights),
+        device,
+        allow_bias=allow_bias,
+        prefer=prefer,
+        cores=dict(pins),
+    )
+    status = "fits" if compilation.fits else "does_not_fit"
+    if style == "json":
+        emit_json(
+            "check",
+            device,
+            status,
+            diagnostics=diagnostic_rows(compilation.diagnostics),
+            layers=layer_rows(compilation),
+        )
+    else:
+        errors = sum(d.severity == "error" for d in compilation.diagnostics)
+        verdict = (
+            f"[green]{source} fits {device}[/]"
+            if compilation.fits
+            else f"[red]{source} does not fit {device}[/]: {errors} violations"
+        )
+        emit(placement_table(compilation), *diagnostic_lines(compilation.diagnostics), verdict)
+    return 0 if compilation.fits else DOES_NOT_FIT

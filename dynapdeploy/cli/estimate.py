@@ -1,0 +1,81 @@
+"""``dynapdeploy estimate``: accuracy, SynOps and energy of an image, without hardware."""
+
+from __future__ import annotations
+
+import click
+
+from dynapdeploy.cli.options import data_options, format_option, verb, workers_option
+
+
+@verb(
+    "estimate",
+    epilog="""\b
+Examples:
+  dynapdeploy estimate scnn.dynap --data nmnist:PATH --split test
+  dynapdeploy estimate first.dynap --data digits --limit 100 --jitter 5 --format json""",
+)
+@click.argument("image")
+@click.option(
+    "--data", required=True, metavar="KIND:PATH", help="Data set, as digits or nmnist:PATH."
+)
+@data_options("test")
+@click.option(
+    "--jitter",
+    "jitters",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Repeat with N perturbed event orders.",
+)
+@click.option(
+    "--jitter-window",
+    type=click.IntRange(0),
+    default=100,
+    show_default=True,
+    metavar="US",
+    help="How far apart events may change places, in microseconds.",
+)
+@click.option("--strict", is_flag=True, help="Refuse damaged recordings instead of skipping them.")
+@workers_option()
+@format_option()
+def command(
+    image, data, split, limit, seed, jitters, jitter_window, strict, workers, style
+) -> None:
+    """Run a data set through IMAGE in the emulator: accuracy, SynOps, spikes and energy.
+
+    A sample without a single class of most output spikes counts as wrong.
+    """
+    from dynapdeploy.chip.image_file import load_image
+    from dynapdeploy.cli.output import emit, emit_json, note, progress
+    from dynapdeploy.cli.run import announce_compilation, jitter_seeds, worker_count
+    from dynapdeploy.data import draw, open_dataset
+    from dynapdeploy.estimate import check_match, estimate
+    from dynapdeploy.report.estimation import cost_table, estimate_content, estimate_lines
+
+    loaded = load_image(image)
+    dataset = draw(open_dataset(data, split, strict=strict), limit, seed)
+    check_match(loaded, dataset)
+    announce_compilation()
+    with progress("emulating", len(dataset) * (1 + jitters)) as step:
+        result = estimate(
+            loaded,
+            dataset,
+            jitters=jitter_seeds(jitters, jitter_window),
+            workers=worker_count(workers),
+            progress=step,
+        )
+    if style == "json":
+        emit_json(
+            "estimate",
+            loaded.device,
+            "done",
+            image=image,
+            data=data,
+            split=split,
+            seed=seed,
+            **estimate_content(result),
+        )
+        return
+    if result.skipped:
+        note(f"{len(result.skipped)} damaged recordings were left out")
+    emit(cost_table(result), *estimate_lines(result))

@@ -1,0 +1,147 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from dynapdeploy.events import Shape
+
+DEFAULT_DEVICE = "speck2fdevkit"
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class ShapeParameter(click.ParamType):
+    """``C,H,W``: three whole numbers of at least 1."""
+
+    name = "C,H,W"
+
+    def convert(self, value, param, ctx) -> Shape:
+        """The shape as a tuple."""
+        if isinstance(value, tuple):
+            return value
+        parts = value.replace("x", ",").split(",")
+        if len(parts) != 3 or not all(part.strip().isdecimal() and int(part) for part in parts):
+            self.fail(f"{value!r}: channels, height and width were expected, as in 2,34,34")
+        channels, height, width = (int(part) for part in parts)
+        return channels, height, width
+
+
+class PinParameter(click.ParamType):
+    """``LAYER=CORE``."""
+
+    name = "LAYER=CORE"
+
+    def convert(self, value, param, ctx) -> tuple[str, int]:
+        """The layer name and the physical core id."""
+        if isinstance(value, tuple):
+            return value
+        layer, equals, core = value.rpartition("=")
+        if not equals or not layer or not core.isdecimal():
+            self.fail(f"{value!r}: a layer and a core were expected, as in conv2=3")
+        return layer, int(core)
+
+
+def verb(name: str, epilog: str = "") -> Decorator:
+    """A click command with the options that every verb has."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        function = click.option(
+            "--debug", is_flag=True, expose_value=False, help="Show the traceback of an error."
+        )(function)
+        return click.command(name, epilog=epilog)(function)
+
+    return decorate
+
+
+def format_option() -> Decorator:
+    """``--format table|json``."""
+    return click.option(
+        "--format",
+        "style",
+        type=click.Choice(["table", "json"]),
+        default="table",
+        show_default=True,
+        help="Output for people, or one JSON object.",
+    )
+
+
+def device_option(required: bool = False) -> Decorator:
+    """``--device NAME``."""
+    return click.option(
+        "--device",
+        metavar="NAME",
+        default=None if required else DEFAULT_DEVICE,
+        required=required,
+        show_default=not required,
+        help="Hardware profile (see `dynapdeploy profiles`) or a .toml file.",
+    )
+
+
+def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """SOURCE, ``--input-shape`` and ``--weights``."""
+    function = click.option(
+        "--weights",
+        metavar="FILE",
+        help="Weights for a factory or a model: safetensors, or a torch state dict.",
+    )(function)
+    function = click.option(
+        "--input-shape",
+        type=ShapeParameter(),
+        help="Channels, height, width of the input, where SOURCE does not say it.",
+    )(function)
+    return click.argument("source")(function)
+
+
+def compiler_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``--allow-bias``, ``--prefer`` and ``--core``."""
+    function = click.option(
+        "--core",
+        "pins",
+        type=PinParameter(),
+        multiple=True,
+        help="Put a layer on a core of your choice; repeatable.",
+    )(function)
+    function = click.option(
+        "--prefer",
+        type=click.Choice(["reproducible", "throughput"]),
+        default="reproducible",
+        show_default=True,
+        help="Use the cores with a fixed event order first, or the parallel ones for the input.",
+    )(function)
+    return click.option(
+        "--allow-bias", is_flag=True, help="Accept biases as a leak at every slow-clock tick."
+    )(function)
+
+
+def data_options(split: str) -> Decorator:
+    """``--data``, ``--split``, ``--limit`` and ``--seed``."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        function = click.option(
+            "--seed", type=click.IntRange(0), default=0, show_default=True, help="For --limit."
+        )(function)
+        function = click.option(
+            "--limit", type=click.IntRange(1), help="Use this many samples, drawn with --seed."
+        )(function)
+        return click.option(
+            "--split",
+            type=click.Choice(["train", "test"]),
+            default=split,
+            show_default=True,
+            help="Part of the data set.",
+        )(function)
+
+    return decorate
+
+
+def workers_option() -> Decorator:
+    """``--workers N``."""
+    return click.option(
+        "--workers",
+        type=click.IntRange(1),
+        default=None,
+        help="Threads side by side.  [default: one per processor core]",
+    )

@@ -1,0 +1,15 @@
+"""Recordings and still images: readers, and the way between events and frames."""
+
+from dynapdeploy.data.dataset import DamagedRecording, Dataset, Sample, Subset, draw, readable
+from dynapdeploy.data.opening import KINDS, open_dataset
+
+__all__ = [
+    "KINDS",
+    "DamagedRecording",
+    "Dataset",
+    "Sample",
+    "Subset",
+    "draw",
+    "open_dataset",
+    "readable",
+]

@@ -1,0 +1,36 @@
+"""Kernels compiled once and kept on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from numba import njit
+
+
+def cached(*sources: ModuleType) -> Callable:
+    """Decorator: compile without the GIL, keep the code until its file or ``sources`` change.
+
+    Numba by itself looks at the file of the function only.
+    """
+
+    def decorate(function: Callable) -> Callable:
+        kernel: Any = njit(cache=True, nogil=True, error_model="numpy")(function)
+        index = kernel._cache._cache_file
+        stamps = [Path(str(source.__file__)).stat() for source in sources]
+        index._source_stamp = (
+            index._source_stamp,
+            *((stamp.st_mtime, stamp.st_size) for stamp in stamps),
+        )
+        return kernel
+
+    return decorate
+
+
+def on_disk(kernel) -> bool:
+    """Whether ``kernel`` need not be compiled: it is loaded, or its code is found on disk."""
+    if kernel.signatures:
+        return True
+    return bool(kernel._cache._cache_file._load_index())

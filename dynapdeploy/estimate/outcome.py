@@ -1,0 +1,139 @@
+"""What the chip makes of one sample: its spikes, its synaptic operations, its decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from dynapdeploy.chip.image import ChipImage
+from dynapdeploy.data.coding import encode
+from dynapdeploy.data.dataset import Dataset, Sample, readable
+from dynapdeploy.emulator import Emulation, Jitter, Settings, emulate_many, output_classes
+from dynapdeploy.errors import Mismatch
+from dynapdeploy.events import Shape
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """One sample on the chip.
+
+    Attributes:
+        name: of the sample.
+        label: the right class, None if unknown.
+        counts: output spikes per class.
+        events: number of input events.
+        duration_us: from the first input event to the last.
+        spikes, synops: per physical core.
+        dropped: spikes per physical core that were sent outside its input map.
+    """
+
+    name: str
+    label: int | None
+    counts: np.ndarray
+    events: int
+    duration_us: int
+    spikes: Mapping[int, int]
+    synops: Mapping[int, int]
+    dropped: Mapping[int, int]
+
+    @property
+    def decision(self) -> int | None:
+        """The class with the most output spikes; None where all are silent or two are level."""
+        return decide(self.counts)
+
+
+def decide(counts: np.ndarray) -> int | None:
+    """Index of the largest count; None if it is 0 or shared. No decision counts as a wrong one."""
+    best = int(counts.max(initial=0))
+    winners = np.flatnonzero(counts == best)
+    return int(winners[0]) if best > 0 and len(winners) == 1 else None
+
+
+def input_shape_of(image: ChipImage, dataset: Dataset) -> Shape:
+    """Shape of the event map that ``dataset`` gives with the image's input coding."""
+    channels, height, width = dataset.shape
+    return (1 if image.input.merge_polarity else channels, height, width)
+
+
+def check_match(image: ChipImage, dataset: Dataset) -> None:
+    """Raise ``Mismatch`` where the samples cannot enter the image."""
+    shape = input_shape_of(image, dataset)
+    if shape != image.input_shape:
+        raise Mismatch(
+            f"{dataset.spec} gives events on {_text(shape)} (channels x height x width), "
+            f"the image takes {_text(image.input_shape)}"
+        )
+    if dataset.kind == "images" and image.input.pixels is None:
+        raise Mismatch(
+            f"{dataset.spec} holds still images, but the image says nothing of how pixels become "
+            "events (convert with --events-per-unit)"
+        )
+
+
+def outcomes(
+    image: ChipImage,
+    dataset: Dataset,
+    *,
+    settings: Settings | None = None,
+    jitter: Jitter | None = None,
+    workers: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[Outcome]:
+    """Run every readable sample of ``dataset`` through ``image``, state reset in between.
+
+    Args:
+        settings: choices where no public source settles what the chip does.
+        jitter: perturbation of what the chip leaves open.
+        workers: threads side by side.
+        progress: called with the number of samples done so far.
+
+    Raises:
+        Mismatch: the samples cannot enter the image.
+    """
+    check_match(image, dataset)
+    shape = input_shape_of(image, dataset)
+    taken: list[tuple[Sample, int, int]] = []
+
+    def recordings() -> Iterator[np.ndarray]:
+        for _, sample in readable(dataset):
+            events = encode(sample, image.input, shape)
+            span = int(events["t"][-1] - events["t"][0]) if len(events) else 0
+            taken.append((Sample(sample.name, sample.label), len(events), span))
+            yield events
+
+    runs = emulate_many(
+        image, recordings(), workers=workers, settings=settings or Settings(), jitter=jitter
+    )
+    for done, run in enumerate(runs):
+        sample, events, span = taken[done]
+        if progress:
+            progress(done + 1)
+        yield _outcome(image, sample, events, span, run)
+
+
+def _outcome(image: ChipImage, sample: Sample, events: int, span: int, run: Emulation) -> Outcome:
+    return Outcome(
+        name=sample.name,
+        label=sample.label,
+        counts=_class_counts(image, run.events),
+        events=events,
+        duration_us=span,
+        spikes=run.spikes,
+        synops=run.synops,
+        dropped=run.dropped,
+    )
+
+
+def _class_counts(image: ChipImage, output: np.ndarray) -> np.ndarray:
+    classes = output_classes(image, output)
+    return np.bincount(classes[classes >= 0], minlength=_class_count(image))
+
+
+def _class_count(image: ChipImage) -> int:
+    return -(-image.output_features // image.readout_stride)
+
+
+def _text(shape: Shape) -> str:
+    return "x".join(str(size) for size in shape)

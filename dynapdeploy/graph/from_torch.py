@@ -1,0 +1,174 @@
+"""Read a network from a torch module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from dynapdeploy.errors import SourceError
+from dynapdeploy.events import Shape
+from dynapdeploy.graph.edit import fresh_name, prune
+from dynapdeploy.graph.graph import Graph
+from dynapdeploy.graph.nodes import IAF, Concat, Input, Merge, Node, Output, ReLU, Unsupported
+from dynapdeploy.graph.shapes import checked_shape, shape_after
+
+if TYPE_CHECKING:
+    from torch import fx, nn
+
+
+def read_torch(
+    module: nn.Module, input_shape: Sequence[int] | None = None, source: str = "network"
+) -> Graph:
+    """The network that ``module`` computes outside training, as a :class:`Graph`.
+
+    ``nn.Sequential``, nested ones, networks of sinabs and any module that torch.fx can trace are
+    read; ``module`` itself is not changed and not run. What a chip cannot do is kept (max pooling)
+    or becomes an :class:`Unsupported` node with its reason, so that a check can tell all of it.
+    Nodes are named after the path of their module, calls of functions after the function.
+
+    Args:
+        module: the network; its first argument is the map ``[n, c, h, w]``.
+        input_shape: channels, height, width; needed where a layer depends on it
+            (``AdaptiveAvgPool2d``, ``mean`` over the map). The graph keeps it.
+        source: what messages call the network.
+
+    Raises:
+        SourceError: it is no module, cannot be traced, takes several inputs, or a layer's weights
+            are not finite or do not fit the shape of its input.
+    """
+    from torch import nn
+
+    from dynapdeploy.graph.tracing import is_layer, trace
+
+    if not isinstance(module, nn.Module):
+        raise SourceError(f"{source}: a torch module was expected, got {type(module).__name__}")
+    shape = None if input_shape is None else checked_shape(input_shape, source)
+    root: nn.Module = module
+    if type(module).__module__.startswith("sinabs") and type(module).__name__ == "Network":
+        spiking = getattr(module, "spiking_model", None)
+        root = spiking if isinstance(spiking, nn.Module) else module
+    if is_layer(root):
+        root = nn.Sequential(root)
+    return _Reading(root, shape, source).graph_of(trace(root, source))
+
+
+class _Reading:
+    """The walk over the calls of one network."""
+
+    def __init__(self, root: nn.Module, shape: Shape | None, source: str):
+        self.root = root
+        self.source = source
+        self.nodes: dict[str, Node] = {"input": Input(shape)}
+        self.inputs: dict[str, tuple[str, ...]] = {}
+        self.shapes: dict[str, Shape | None] = {"input": shape}
+        self.values: dict[fx.Node, Any] = {}
+        self.called: set[str] = set()
+
+    def graph_of(self, calls: fx.Graph) -> Graph:
+        for call in calls.nodes:
+            read = getattr(self, f"_{call.op}")
+            try:
+                read(call)
+            except SourceError as fault:
+                raise SourceError(f"{self.source}: {self._title(call)}: {fault}") from None
+        return prune(Graph(self.nodes, self.inputs, self.source))
+
+    def _title(self, call: fx.Node) -> str:
+        return str(call.target) if call.op == "call_module" else str(call.name)
+
+    def _placeholder(self, call: fx.Node) -> None:
+        from dynapdeploy.graph.torch_functions import NO_TENSOR, Signal
+
+        if not self.values:
+            self.values[call] = Signal("input", self.shapes["input"])
+        elif call.args:
+            self.values[call] = call.args[0] if call.args[0] is None else NO_TENSOR
+        else:
+            raise SourceError("the network takes several inputs, one was expected")
+
+    def _get_attr(self, call: fx.Node) -> None:
+        value: Any = self.root
+        for part in str(call.target).split("."):
+            value = getattr(value, part)
+        self.values[call] = value
+
+    def _call_module(self, call: fx.Node) -> None:
+        from dynapdeploy.graph.torch_modules import read_module
+
+        path = str(call.target)
+        signals = self._signals(call)
+        if not signals:
+            raise SourceError("it is called with nothing that the network computes")
+        node = read_module(self.root.get_submodule(path), signals[0].shape)
+        if node is None:
+            raise SourceError("it was not expected to be called as a layer")
+        if isinstance(node, IAF) and path in self.called:
+            node = Unsupported("IAF", "called twice with one state; give each place its own layer")
+        self.called.add(path)
+        self._add(call, path, node, signals)
+
+    def _call_function(self, call: fx.Node) -> None:
+        from dynapdeploy.graph.torch_functions import NO_TENSOR, read_function
+
+        signals = self._signals(call)
+        if not signals or call.target is getattr:
+            self.values[call] = NO_TENSOR
+            return
+        args, kwargs = self._arguments(call)
+        self._add(call, call.name, read_function(call.target, args, kwargs), signals)
+
+    def _call_method(self, call: fx.Node) -> None:
+        from dynapdeploy.graph.torch_functions import NO_TENSOR
+
+        if call.target in ("size", "dim") or not self._signals(call):
+            self.values[call] = NO_TENSOR
+        else:
+            self._call_function(call)
+
+    def _output(self, call: fx.Node) -> None:
+        signals = self._signals(call)
+        if not signals:
+            raise SourceError("the network gives out nothing that it computes from its input")
+        for signal in signals:
+            name = fresh_name("output", self.nodes)
+            self.nodes[name] = Output()
+            self.inputs[name] = (signal.name,)
+
+    def _arguments(self, call: fx.Node) -> tuple[tuple, dict]:
+        from torch import fx
+
+        args = fx.node.map_arg(call.args, lambda node: self.values[node])
+        kwargs = fx.node.map_arg(call.kwargs, lambda node: self.values[node])
+        return args, kwargs
+
+    def _signals(self, call: fx.Node) -> list:
+        from torch import fx
+
+        from dynapdeploy.graph.torch_functions import Signal
+
+        found: list = []
+        fx.node.map_arg((call.args, call.kwargs), lambda node: found.append(self.values[node]))
+        return [value for value in found if isinstance(value, Signal)]
+
+    def _add(self, call: fx.Node, wanted: str, node: Node, signals: list) -> None:
+        from dynapdeploy.graph.torch_functions import Signal
+
+        feeding = [signal.name for signal in signals]
+        if isinstance(node, Unsupported) and node.kind == "floor" and len(feeding) == 1:
+            before = self.nodes[feeding[0]]
+            node = ReLU(quantized=True) if isinstance(before, ReLU) else node
+        if len(feeding) > 1 and not isinstance(node, Merge | Concat | Unsupported):
+            node = Unsupported(type(node).__name__, f"{len(feeding)} inputs, one was expected")
+        name = fresh_name(wanted, self.nodes)
+        shape = self._shape(node, signals)
+        self.nodes[name] = node
+        self.inputs[name] = tuple(feeding)
+        self.shapes[name] = shape
+        self.values[call] = Signal(name, shape)
+
+    def _shape(self, node: Node, signals: list) -> Shape | None:
+        if any(signal.shape is None for signal in signals):
+            return None
+        if isinstance(node, Unsupported) and node.shape is None:
+            return None
+        return shape_after(node, [signal.shape for signal in signals])

@@ -1,0 +1,155 @@
+"""Write a network as a NIR file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dynapdeploy.errors import OutputError, SourceError
+from dynapdeploy.events import Shape
+from dynapdeploy.files import replacing
+from dynapdeploy.graph.from_nir import METADATA
+from dynapdeploy.graph.graph import Graph
+from dynapdeploy.graph.nodes import (
+    IAF,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Identity,
+    Input,
+    Linear,
+    Merge,
+    Node,
+    Output,
+    Pool2d,
+    ReLU,
+)
+from dynapdeploy.graph.shapes import infer_shapes
+from dynapdeploy.graph.splitting import name_repeats, split_concats
+
+Notes = dict[str, str | int | float | bool]
+"""What the metadata of one node holds."""
+
+
+def write_nir(
+    graph: Graph,
+    path: str | os.PathLike[str],
+    metadata: Mapping[str, Mapping[str, str | int | float | bool]] | None = None,
+) -> None:
+    """Write the network as a NIR file, with all shapes, readable by any NIR 1.0 reader.
+
+    Neurons become ``IF`` (a ReLU one of threshold 1, r = 1). What NIR has no field for stands in
+    the metadata of the node: ``reset`` ("subtract" or "zero"), ``lower_bound``, ``activation``
+    ("relu" or "qrelu"), ``ceil_mode``, ``kind`` of a ``Scale`` of ones ("merge", "identity",
+    "dropout"). NIR gives ``Conv2d`` and ``AvgPool2d`` no metadata: theirs is in the metadata of the
+    whole graph, under ``dynapdeploy`` and the name of the node. ``read_nir`` gives the same graph,
+    but for two things that NIR lacks: a convolution on a Concat is written as one per branch, whose
+    sum keeps its name (folding makes one of them again), and an input that stands in a node twice
+    goes through an identity the second time.
+
+    Args:
+        graph: the network; fold it first if it has BatchNorm.
+        path: the file, replaced whole or not at all.
+        metadata: more to note by node, for instance ``{"conv1": {"scale": 127.0, "bits": 8}}``.
+
+    Raises:
+        SourceError: a node has no counterpart in NIR (named), or shapes do not fit.
+        OutputError: the file cannot be written.
+    """
+    import nir
+
+    graph = name_repeats(split_concats(graph))
+    shapes = infer_shapes(graph)
+    extra = metadata or {}
+    unknown = sorted(set(extra) - set(graph.nodes))
+    if unknown:
+        raise SourceError(f"{graph.source}: metadata for {unknown[0]}, which is no node")
+    nodes: dict[str, Any] = {}
+    elsewhere: dict[str, Notes] = {}
+    for name, node in graph.nodes.items():
+        before = [shapes[other] for other in graph.inputs[name]]
+        try:
+            if "/" in name or name in (".", ""):
+                raise SourceError("a NIR file cannot hold this name")
+            nodes[name] = _entry(node, before, shapes[name])
+        except SourceError as fault:
+            raise SourceError(f"{graph.source}: {name}: {fault}") from None
+        notes: Notes = {**_notes(node), **extra.get(name, {})}
+        if hasattr(nodes[name], "metadata"):
+            nodes[name].metadata = notes
+        elif notes:
+            elsewhere[name] = notes
+    edges = [(before, name) for name in graph.nodes for before in graph.inputs[name]]
+    whole = nir.NIRGraph(nodes, edges, metadata={METADATA: elsewhere} if elsewhere else {})
+    try:
+        with replacing(path) as temporary:
+            nir.write(temporary, whole)
+    except OutputError:
+        raise
+    except (OSError, ValueError, TypeError, RuntimeError) as fault:
+        raise OutputError(f"cannot write {path} as NIR: {fault}") from fault
+
+
+def _entry(node: Node, before: list[Shape], shape: Shape) -> Any:
+    """The NIR node for ``node``, which is fed by maps of the shapes ``before``."""
+    import nir
+
+    if isinstance(node, Input):
+        return nir.Input({"input": np.array(shape)})
+    if isinstance(node, Output):
+        return nir.Output({"output": np.array(shape)})
+    if isinstance(node, Conv2d):
+        return _convolution(node, before[0])
+    if isinstance(node, Linear):
+        if node.bias is None:
+            return nir.Linear(node.weight)
+        return nir.Affine(node.weight, node.bias)
+    if isinstance(node, Pool2d):
+        if node.kind == "max":
+            raise SourceError("max pooling has no counterpart in NIR")
+        pool = nir.SumPool2d if node.kind == "sum" else nir.AvgPool2d
+        return pool(np.array(node.kernel), np.array(node.stride), np.array(node.padding))
+    if isinstance(node, ReLU | IAF):
+        threshold = node.threshold if isinstance(node, IAF) else 1.0
+        return nir.IF(r=np.ones(_places(shape)), v_threshold=np.full(_places(shape), threshold))
+    if isinstance(node, Flatten):
+        return nir.Flatten({"input": np.array(before[0])}, 0, -1)
+    if isinstance(node, Merge | Identity | Dropout):
+        return nir.Scale(np.ones(_places(shape)))
+    raise SourceError(f"{type(node).__name__} has no counterpart in NIR; fold the network first")
+
+
+def _convolution(node: Conv2d, before: Shape) -> Any:
+    import nir
+
+    if node.padding_mode != "zeros":
+        raise SourceError(f"padding_mode {node.padding_mode!r} has no counterpart in NIR")
+    return nir.Conv2d(
+        input_shape=before[1:],
+        weight=node.weight,
+        stride=node.stride,
+        padding=node.padding,
+        dilation=node.dilation,
+        groups=node.groups,
+        bias=np.zeros(len(node.weight), np.float32) if node.bias is None else node.bias,
+    )
+
+
+def _places(shape: Shape) -> tuple[int, ...]:
+    return shape[:1] if shape[1:] == (1, 1) else shape
+
+
+def _notes(node: Node) -> Notes:
+    if isinstance(node, IAF):
+        bound: Notes = {} if node.lower_bound is None else {"lower_bound": float(node.lower_bound)}
+        return {"reset": node.reset, **bound}
+    if isinstance(node, ReLU):
+        return {"activation": "qrelu" if node.quantized else "relu"}
+    if isinstance(node, Pool2d):
+        return {"ceil_mode": True} if node.ceil_mode else {}
+    if isinstance(node, Merge | Identity | Dropout):
+        return {"kind": type(node).__name__.lower()}
+    return {}

@@ -1,0 +1,125 @@
+"""The calls that a script needs: ``check`` a network against a chip, ``convert`` it to an image."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dynapdeploy.chip.compile import Compilation, Options, compile_graph
+from dynapdeploy.chip.diagnostics import Diagnostic
+from dynapdeploy.chip.image import ChipImage, InputCoding
+from dynapdeploy.chip.place import Preference
+from dynapdeploy.chip.profile import load_profile
+from dynapdeploy.chip.quantize import quantizer_named
+from dynapdeploy.errors import SourceError
+from dynapdeploy.sources import Source, read_source
+
+DEFAULT_DEVICE = "speck2fdevkit"
+
+
+def check(
+    source: Any,
+    device: str = DEFAULT_DEVICE,
+    input_shape: Sequence[int] | None = None,
+    **choices: Any,
+) -> list[Diagnostic]:
+    """All that the rules of the chip have to say about a network, errors first.
+
+    Args:
+        source: an ``nn.Module``, a graph, or text as :mod:`dynapdeploy.sources` takes it.
+        device: name of a hardware profile, or a ``.toml`` file.
+        input_shape: channels, height, width, where the source does not say it.
+        choices: as :func:`compile_source`.
+
+    Raises:
+        SourceError: the network cannot be read, or ``input_shape`` does not fit it.
+        ProfileError: the device is unknown.
+    """
+    return compile_source(read_source(source, input_shape), device, **choices).diagnostics
+
+
+def convert(
+    source: Any,
+    device: str = DEFAULT_DEVICE,
+    input_shape: Sequence[int] | None = None,
+    calibration: Any = None,
+    quantizer: str = "default",
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    coding: InputCoding | None = None,
+    **choices: Any,
+) -> ChipImage:
+    """Fold, check, quantize and place a network.
+
+    Args:
+        source: an ``nn.Module``, a graph, or text as :mod:`dynapdeploy.sources` takes it.
+        device: name of a hardware profile, or a ``.toml`` file.
+        input_shape: channels, height, width, where the source does not say it.
+        quantizer: ``"default"``, or ``"sinabs"`` for what sinabs 3.1.3 makes of it.
+        weights: state dict for a factory or a known model.
+        coding: how samples become input events, where the source does not say it.
+        choices: as :func:`compile_source`.
+
+    Raises:
+        CheckFailed: the network does not fit the chip; ``.diagnostics`` says why.
+        SourceError: the network cannot be read, has no weights, or ``input_shape`` does not fit it.
+        ProfileError: the device is unknown.
+    """
+    found = read_source(source, input_shape, weights, coding)
+    require_weights(found)
+    compilation = compile_source(found, device, quantizer=quantizer, **choices)
+    return build_image(found, compilation, quantizer)
+
+
+def build_image(source: Source, compilation: Compilation, quantizer: str = "default") -> ChipImage:
+    """The chip image of a compiled network, with its input coding, origin and self-test.
+
+    Raises:
+        CheckFailed: the network does not fit the chip.
+    """
+    from dynapdeploy.emulator.self_test import with_self_test
+
+    return with_self_test(compilation.image(source.coding, provenance(source, quantizer)))
+
+
+def compile_source(
+    source: Source,
+    device: str = DEFAULT_DEVICE,
+    *,
+    quantizer: str = "default",
+    allow_bias: bool = False,
+    prefer: Preference = "reproducible",
+    cores: Mapping[str, int] | None = None,
+) -> Compilation:
+    """Run the compiler and return everything it found out, also where the net does not fit.
+
+    Args:
+        quantizer: ``"default"`` or ``"sinabs"``.
+        allow_bias: accept biases as a leak at every tick of the slow clock.
+        prefer: ``"reproducible"`` or ``"throughput"``: which cores are used first.
+        cores: physical core by layer name, where the user chooses.
+    """
+    options = Options(quantizer_named(quantizer), allow_bias, prefer, dict(cores or {}))
+    return compile_graph(source.graph, load_profile(device), options)
+
+
+def require_weights(source: Source) -> None:
+    """Raise ``SourceError`` for a known model that has no weights of its own."""
+    if not source.trained:
+        raise SourceError(
+            f"{source.graph.source} is a model without weights; train it first, or give --weights"
+        )
+
+
+def provenance(source: Source, quantizer: str) -> dict[str, str]:
+    """Where an image comes from, for its file."""
+    from dynapdeploy import __version__
+
+    return {
+        "source": source.graph.source,
+        "quantizer": quantizer,
+        "dynapdeploy": __version__,
+        "classes": "\n".join(source.classes),
+        "data": source.data or "",
+    }

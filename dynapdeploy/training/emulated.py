@@ -1,0 +1,94 @@
+"""What the chip image of a net in training does with recordings: spike counts of every neuron."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from torch import nn
+
+from dynapdeploy.chip.compile import compile_graph
+from dynapdeploy.chip.image import ChipImage, InputCoding
+from dynapdeploy.chip.profile import load_profile
+from dynapdeploy.emulator import Emulator
+from dynapdeploy.events import Shape
+from dynapdeploy.graph.from_torch import read_torch
+
+DEVICE = "unbounded"
+"""Profile that nets in training are quantized for: every chip's arithmetic, no memory limit."""
+
+
+@dataclass(frozen=True, eq=False)
+class SpikeCounts:
+    """Counts over whole recordings.
+
+    Attributes:
+        layers: float32 ``[n, f, h, w]`` by layer name, spikes of each neuron before pooling.
+        output: float32 ``[n, classes]``, spikes that left the chip.
+        synops: float64 ``[n]``, additions in all cores.
+    """
+
+    layers: dict[str, np.ndarray]
+    output: np.ndarray
+    synops: np.ndarray
+
+
+def chip_image(
+    model: nn.Module, input_shape: Shape, coding: InputCoding | None = None
+) -> ChipImage:
+    """The image of ``model`` as it stands, quantized as every conversion does.
+
+    Raises:
+        CheckFailed: no chip of the family runs such a net.
+    """
+    graph = read_torch(model, input_shape=input_shape)
+    return compile_graph(graph, load_profile(DEVICE)).image(coding)
+
+
+def spike_counts(
+    image: ChipImage,
+    recordings: Sequence[np.ndarray],
+    *,
+    layers: bool = True,
+    workers: int | None = None,
+) -> SpikeCounts:
+    """Run each recording from the initial states and count.
+
+    Args:
+        recordings: events as they enter the entry cores.
+        layers: count each neuron's spikes, not only the output's.
+        workers: threads; None for one per processor. They have no say in the result.
+    """
+    count = len(recordings)
+    found = {
+        core.name: np.zeros((count, *core.output_shape), np.float32)
+        for core in image.cores
+        if layers
+    }
+    output = np.zeros((count, image.output_features), np.float32)
+    synops = np.zeros(count)
+
+    def run(part: range) -> None:
+        emulator = Emulator(image, monitor=[core.core for core in image.cores] if layers else [])
+        for index in part:
+            emulator.reset()
+            emulator.feed(recordings[index])
+            result = emulator.result()
+            synops[index] = sum(result.synops.values())
+            output[index] = np.bincount(result.events["p"], minlength=image.output_features)
+            for core in image.cores if layers else ():
+                found[core.name][index] = _histogram(result.monitored[core.core], core.output_shape)
+
+    workers = max(1, min(workers or os.cpu_count() or 1, count))
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(run, (range(first, count, workers) for first in range(workers))))
+    return SpikeCounts(found, output, synops)
+
+
+def _histogram(events: np.ndarray, shape: Shape) -> np.ndarray:
+    features, height, width = shape
+    place = (events["p"].astype(np.int64) * height + events["y"]) * width + events["x"]
+    return np.bincount(place, minlength=features * height * width).reshape(shape)

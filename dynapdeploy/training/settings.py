@@ -1,0 +1,123 @@
+"""What a training run is asked to do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from dynapdeploy.errors import InputError, SourceError
+from dynapdeploy.training.models import MODELS, Recipe
+
+ACCELERATORS = ("auto", "cpu", "gpu")
+JOULES_PER_SYNOP = 1e-11
+"""Energy of one SynOp in the literature (Sorbaro et al. 2020, section 2), not measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """One training run. None stands for the model's own recipe, or for "not asked for".
+
+    Attributes:
+        data: data set, ``kind:path``.
+        model: a known model, or ``file.py:factory``.
+        epochs, batch, learning_rate, shift, temperature, dropout, threads: see
+            :class:`dynapdeploy.training.models.Recipe`.
+        seed: of weights, order of the data, dropout and shifts.
+        target_synops: SynOps per sample to train towards, those of the input included.
+        target_energy_j: the same in joules per sample.
+        target_ratio: the same as a share of what the untrained net needs.
+        joules_per_synop: to turn joules into SynOps.
+        fanout: ``"exact"`` or ``"nominal"``, for the SynOp loss.
+        penalty: factor of the SynOp loss.
+        quantized: round the activations down to whole spikes while training.
+        finetune: train on with the emulator's spike counts afterwards.
+        finetune_epochs, finetune_samples: passes of that fine-tuning, and samples per pass at
+            most; nets with many SynOps get fewer (see :mod:`dynapdeploy.training.tuning_stage`).
+        accelerator: ``"auto"``, ``"cpu"`` or ``"gpu"``.
+        limit: number of training samples, drawn with ``seed``.
+        strict: refuse damaged recordings instead of leaving them out.
+    """
+
+    data: str
+    model: str
+    epochs: int | None = None
+    batch: int | None = None
+    learning_rate: float | None = None
+    shift: int | None = None
+    temperature: float | None = None
+    dropout: float | None = None
+    threads: int | None = None
+    seed: int = 0
+    target_synops: float | None = None
+    target_energy_j: float | None = None
+    target_ratio: float | None = None
+    joules_per_synop: float = JOULES_PER_SYNOP
+    fanout: str = "exact"
+    penalty: float = 5.0
+    quantized: bool = True
+    finetune: bool = True
+    finetune_epochs: int = 15
+    finetune_samples: int = 1000
+    accelerator: str = "auto"
+    limit: int | None = None
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least in (
+            ("epochs", 1), ("batch", 1), ("shift", 0), ("seed", 0), ("threads", 1),
+            ("limit", 1), ("finetune_epochs", 0), ("finetune_samples", 1),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if value is not None and (
+                isinstance(value, bool) or int(value) != value or value < least
+            ):
+                raise InputError(
+                    f"training: {name} must be a whole number from {least} on, got {value!r}"
+                )
+        for name in (
+            "learning_rate", "temperature", "target_synops", "target_energy_j", "target_ratio",
+            "joules_per_synop",
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise InputError(f"training: {name} must be above 0, got {value!r}")
+        if self.dropout is not None and not 0 <= self.dropout < 1:
+            raise InputError(f"training: dropout must lie in 0..1, got {self.dropout!r}")
+        if not 0 <= self.penalty < float("inf"):
+            raise InputError(f"training: penalty must be 0 or above, got {self.penalty!r}")
+        given = [
+            n for n in ("target_synops", "target_energy_j", "target_ratio") if getattr(self, n)
+        ]
+        if len(given) > 1:
+            raise InputError(f"training: one target at most, got {' and '.join(given)}")
+        if self.accelerator not in ACCELERATORS:
+            raise InputError(
+                f"training: accelerator must be one of {', '.join(ACCELERATORS)}, "
+                f"got {self.accelerator!r}"
+            )
+        if self.fanout not in ("exact", "nominal"):
+            raise InputError(f"training: fanout must be exact or nominal, got {self.fanout!r}")
+
+    @property
+    def recipe(self) -> Recipe:
+        """The model's recipe with what the user chose in its place."""
+        base = MODELS[self.model].recipe if self.model in MODELS else Recipe()
+        chosen = {f.name: getattr(self, f.name) for f in fields(Recipe)}
+        return Recipe(**{k: getattr(base, k) if v is None else v for k, v in chosen.items()})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for ``run.json``; ``recipe`` says what was made of them."""
+        return {**asdict(self), "recipe": asdict(self.recipe)}
+
+
+def settings_from(values: dict[str, Any], origin: str) -> TrainingSettings:
+    """Settings from what :meth:`TrainingSettings.as_dict` wrote.
+
+    Raises:
+        SourceError: ``values`` are none; ``origin`` names where they came from.
+    """
+    known = {f.name for f in fields(TrainingSettings)}
+    try:
+        return TrainingSettings(**{k: v for k, v in values.items() if k in known})
+    except (TypeError, InputError) as fault:
+        raise SourceError(f"{origin}: damaged settings ({fault})") from fault

@@ -1,0 +1,176 @@
+"""Train a QReLU net on a data set, for few SynOps where asked, and write the run to a folder."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from dynapdeploy.files import output_folder
+from dynapdeploy.training import checkpoint as saved
+from dynapdeploy.training.accuracy import accuracy
+from dynapdeploy.training.job import Job, Progress, prepare
+from dynapdeploy.training.metrics import EpochMetrics, write_metrics
+from dynapdeploy.training.plots import CURVES, LOSSES, plot_curves, plot_losses
+from dynapdeploy.training.run import METRICS, TrainingRun, save_run
+from dynapdeploy.training.samples import Samples
+from dynapdeploy.training.settings import TrainingSettings
+from dynapdeploy.training.synop_loss import SynOpMeter
+from dynapdeploy.training.tuning_stage import tuning_stage
+
+
+def train(
+    settings: TrainingSettings,
+    folder,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+) -> TrainingRun:
+    """Train, fine-tune on the emulator if asked, and leave a complete run in ``folder``.
+
+    The folder gets ``model.safetensors``, ``run.json``, ``metrics.csv``, plots, and while training
+    goes on a checkpoint after every epoch. The same settings give the same files on one machine,
+    killed and resumed or not.
+
+    Args:
+        resume: go on from the folder's checkpoint; its settings must be the same.
+        progress: told about every step.
+
+    Raises:
+        InputError: a target that cannot be reached, or settings unlike those of the checkpoint.
+        SourceError: an unknown model, one that does not fit the data, or no checkpoint to resume.
+        DataError: data that cannot be read, without labels, or without samples of a class.
+        Mismatch: still images for a net that takes recordings, or the other way round.
+        TrainingFailed: the loss is not a number any more.
+        EnvironmentLacks: a GPU was asked for and there is none.
+        OutputError: ``folder`` cannot be written.
+    """
+    folder = output_folder(folder)
+    tell = progress or (lambda stage, done, total, text: None)
+    with _own_torch_state(settings.recipe.threads):
+        job = prepare(settings, folder, resume, tell)
+        _train_qrelu(job, tell)
+        stages = {"qrelu": _figures(job)}
+        stages |= tuning_stage(job, tell)
+        if "emulator_untuned" in stages:
+            stages["qrelu_tuned"] = _figures(job)
+        return _finish(job, stages)
+
+
+def _train_qrelu(job: Job, tell: Progress) -> None:
+    from dynapdeploy.training.loop import QReLUTraining, fit
+
+    settings, recipe = job.settings, job.settings.recipe
+    text = ""
+
+    def on_epoch(row: EpochMetrics) -> None:
+        nonlocal text
+        figures = _figures(job)
+        row = dataclasses.replace(
+            row, test_accuracy=figures["accuracy"], test_synops=figures["synops_per_sample"]
+        )
+        job.rows.append(row)
+        text = _line(row)
+        _save(job, row.epoch)
+
+    training = QReLUTraining(
+        job.model,
+        job.meter,
+        job.train,
+        recipe,
+        seed=settings.seed,
+        target=job.target,
+        untrained=job.facts["untrained_synops"],
+        penalty=settings.penalty,
+        start_epoch=job.start_epoch,
+        on_epoch=on_epoch,
+        on_step=lambda done, total: tell("training", done, total, text),
+        optimizer=job.optimizer,
+    )
+    fit(training, settings.accelerator)
+    job.model.cpu().eval()
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module, counter: SynOpMeter, samples: Samples | None, batch: int = 256
+) -> dict[str, float]:
+    """``test_accuracy`` and ``test_synops`` of the QReLU net; empty without samples."""
+    if samples is None:
+        return {}
+    model.eval()
+    device = next(model.parameters()).device
+    outputs, synops = [], 0.0
+    for start in range(0, len(samples), batch):
+        x = samples.x[start : start + batch].to(device)
+        outputs.append(model(x).flatten(1).cpu())
+        synops += float(counter.total(x)) * len(x)
+    right = accuracy(torch.cat(outputs).numpy(), samples.y.numpy())
+    return {"test_accuracy": right, "test_synops": synops / len(samples)}
+
+
+def _save(job: Job, epoch: int) -> None:
+    saved.save_checkpoint(
+        job.folder,
+        saved.Checkpoint(
+            "qrelu",
+            epoch,
+            job.settings.as_dict(),
+            tuple(job.rows),
+            job.facts,
+            job.model.state_dict(),
+            saved.optimizer_tensors(job.optimizer),
+        ),
+    )
+    write_metrics(job.folder / METRICS, job.rows)
+
+
+def _line(row: EpochMetrics) -> str:
+    test = "" if row.test_accuracy is None else f", test {row.test_accuracy:.1%}"
+    return (
+        f"loss {row.loss:.3f}, train {row.train_accuracy:.1%}{test}, {row.train_synops:,.0f} SynOps"
+    )
+
+
+def _figures(job: Job) -> dict[str, Any]:
+    found = evaluate(job.model, job.meter, job.test)
+    return {
+        "accuracy": found.get("test_accuracy"),
+        "synops_per_sample": found.get("test_synops"),
+        "samples": 0 if job.test is None else len(job.test),
+    }
+
+
+def _finish(job: Job, stages: dict[str, Any]) -> TrainingRun:
+    metrics = {
+        **job.facts,
+        "target_synops": job.target,
+        "training_samples": len(job.train),
+        "test_samples": 0 if job.test is None else len(job.test),
+        "skipped_recordings": list(job.train_set.skipped),
+        "stages": stages,
+    }
+    write_metrics(job.folder / METRICS, job.rows)
+    plot_losses(job.folder / LOSSES, job.rows)
+    plot_curves(job.folder / CURVES, job.rows)
+    run = TrainingRun(
+        job.folder, job.model, job.train.shape, job.classes, job.coding, job.settings, metrics
+    )
+    save_run(run)
+    return run
+
+
+@contextmanager
+def _own_torch_state(threads: int) -> Iterator[None]:
+    """Torch's generator and number of threads, given back afterwards as they were."""
+    before = torch.get_num_threads()
+    with torch.random.fork_rng():
+        torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)

@@ -1,0 +1,20 @@
+"""Where the real data is, and what every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ["DYNAPDEPLOY_CACHE"] = "off"
+_DEFAULT = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of real recordings; the test is skipped where there is none."""
+    folder = Path(os.environ.get("DYNAPDEPLOY_DATA", _DEFAULT))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder} (set DYNAPDEPLOY_DATA)")
+    return folder

@@ -1,0 +1,108 @@
+"""The forward pass that the emulator imposes, and its gradient."""
+
+import numpy as np
+import pytest
+import torch
+
+from dynapdeploy.data import open_dataset
+from dynapdeploy.data.coding import encode
+from dynapdeploy.emulator import emulate
+from dynapdeploy.training.emulated import chip_image, spike_counts
+from dynapdeploy.training.finetune import finetune, imposed, input_counts
+from dynapdeploy.training.models import MODELS, build
+from dynapdeploy.training.synop_loss import meter
+from dynapdeploy.training.tuning_stage import Recordings
+
+SHAPE = (1, 20, 20)
+
+
+@pytest.fixture(scope="module")
+def recordings():
+    dataset = open_dataset("digits", "train")
+    return [encode(dataset[i], MODELS["digits"].coding, SHAPE) for i in range(6)]
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return build("digits").eval()
+
+
+def test_counts_are_those_of_the_emulator_whatever_the_threads(model, recordings):
+    image = chip_image(model, SHAPE)
+    counts = spike_counts(image, recordings, workers=1)
+    again = spike_counts(image, recordings, workers=3)
+    np.testing.assert_array_equal(counts.output, again.output)
+    np.testing.assert_array_equal(counts.synops, again.synops)
+    for index, events in enumerate(recordings):
+        run = emulate(image, events)
+        assert counts.synops[index] == sum(run.synops.values())
+        assert counts.output[index].sum() == len(run.events)
+        for core in image.cores:
+            assert counts.layers[core.name][index].sum() == run.spikes[core.core]
+
+
+def test_imposed_pass_gives_the_emulators_counts_and_synops(model, recordings):
+    counter = meter(model, SHAPE)
+    counts = spike_counts(chip_image(model, SHAPE), recordings)
+    output, synops = imposed(model, counter, input_counts(recordings, SHAPE), counts)
+    assert torch.equal(output, torch.from_numpy(counts.output))
+    assert float(synops.detach()) == pytest.approx(counts.synops.mean(), rel=1e-6)
+
+
+def test_every_weight_gets_a_gradient(model, recordings):
+    counter = meter(model, SHAPE)
+    counts = spike_counts(chip_image(model, SHAPE), recordings)
+    output, synops = imposed(model, counter, input_counts(recordings, SHAPE), counts)
+    (output.square().sum() + 1e-3 * synops).backward()
+    for weight in model.parameters():
+        assert weight.grad is not None and weight.grad.abs().sum() > 0
+
+
+def test_gradient_passes_where_the_chip_fired_though_the_sum_is_negative():
+    from dynapdeploy.training.finetune import _Imposed
+
+    z = torch.tensor([-1.0, -1.0, 2.0, 2.0], requires_grad=True)
+    counts = torch.tensor([0.0, 3.0, 0.0, 1.0])
+    y = _Imposed.apply(z, counts, False)
+    y.sum().backward()
+    assert y.tolist() == counts.tolist() and z.grad.tolist() == [0, 1, 1, 1]
+
+
+def test_fine_tuning_brings_the_emulator_towards_labels_and_target():
+    """On a few hundred recordings the emulator must decide much better than before."""
+    torch.manual_seed(0)
+    model = build("digits").eval()
+    dataset = open_dataset("digits", "train")
+    coding = MODELS["digits"].coding
+    labels = np.asarray(dataset.labels)[:256]
+    epochs = []
+    finetune(
+        model,
+        meter(model, SHAPE),
+        Recordings(dataset, coding, SHAPE, 0, len(dataset)),
+        labels,
+        SHAPE,
+        epochs=6,
+        batch=32,
+        samples_per_epoch=256,
+        seed=0,
+        temperature=0.3,
+        target=400_000.0,
+        penalty=5.0,
+        on_epoch=epochs.append,
+    )
+    assert epochs[0].accuracy < 0.5 < epochs[-1].accuracy
+    assert abs(epochs[-1].synops - 400_000) < abs(epochs[0].synops - 400_000)
+
+
+def test_recordings_are_moved_within_reach():
+    dataset = open_dataset("digits", "train")
+    source = Recordings(dataset, MODELS["digits"].coding, SHAPE, 2, len(dataset))
+    still = encode(dataset[0], MODELS["digits"].coding, SHAPE)
+    places = set()
+    for seed in range(8):
+        (events,) = source([0], np.random.default_rng(seed))
+        assert len(events) <= len(still) and events["x"].max() < 20 and events["y"].min() >= 0
+        places.add((int(events["x"].mean() * 10), int(events["y"].mean() * 10)))
+    assert len(places) > 4
