@@ -181,7 +181,6 @@ def _load_weights(module: nn.Module, path: str | os.PathLike[str]) -> None:
     import pickle
 
     import torch
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     if not Path(path).is_file():
@@ -195,8 +194,10 @@ def _load_weights(module: nn.Module, path: str | os.PathLike[str]) -> None:
         raise SourceError(
             f"weights {path}: not a state dict of tensors; anything that would run code is refused"
         ) from fault
-    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError) as fault:
-        raise SourceError(f"weights {path}: damaged or not a file of weights ({fault})") from fault
+    except Exception as fault:  # torch's reader of damaged files raises errors of any kind
+        raise SourceError(
+            f"weights {path}: damaged or not a file of weights ({type(fault).__name__}: {fault})"
+        ) from fault
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise SourceError(f"weights {path}: a state dict of tensors was expected")
     try:
