@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from dynapdeploy.events import Shape
+if TYPE_CHECKING:
+    from dynapdeploy.events import Shape
 
 DEFAULT_DEVICE = "speck2fdevkit"
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
