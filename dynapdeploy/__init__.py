@@ -17,10 +17,10 @@ _HOMES = {
         "ChipImage",
         "CoreImage",
         "Destination",
-        "InputCoding",
-        "PixelCoding",
         "SelfTest",
     ),
+    "chip.input_coding": ("InputCoding", "PixelCoding"),
+    "chip.sensor": ("EventFilter", "Sensor"),
     "chip.image_file": ("load_image",),
     "chip.diagnostics": ("Diagnostic",),
     "chip.profile": ("Profile", "load_profile", "profile_names"),
@@ -46,16 +46,11 @@ __all__ = sorted(_HOME_OF)
 
 if TYPE_CHECKING:
     from dynapdeploy.chip.diagnostics import Diagnostic
-    from dynapdeploy.chip.image import (
-        ChipImage,
-        CoreImage,
-        Destination,
-        InputCoding,
-        PixelCoding,
-        SelfTest,
-    )
+    from dynapdeploy.chip.image import ChipImage, CoreImage, Destination, SelfTest
     from dynapdeploy.chip.image_file import load_image
+    from dynapdeploy.chip.input_coding import InputCoding, PixelCoding
     from dynapdeploy.chip.profile import Profile, load_profile, profile_names
+    from dynapdeploy.chip.sensor import EventFilter, Sensor
     from dynapdeploy.emulator import (
         Emulation,
         Emulator,

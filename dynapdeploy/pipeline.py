@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from dynapdeploy.chip.compile import Compilation, Options, compile_graph
 from dynapdeploy.chip.diagnostics import Diagnostic
-from dynapdeploy.chip.image import ChipImage, InputCoding
+from dynapdeploy.chip.image import ChipImage
+from dynapdeploy.chip.input_coding import InputCoding
 from dynapdeploy.chip.place import Preference
 from dynapdeploy.chip.profile import load_profile
 from dynapdeploy.chip.quantize import quantizer_named
-from dynapdeploy.errors import SourceError
+from dynapdeploy.chip.sensor import Sensor
+from dynapdeploy.errors import CheckFailed, SourceError
 from dynapdeploy.sources import Source, read_source
 
+if TYPE_CHECKING:
+    from dynapdeploy.data.dataset import Dataset
+    from dynapdeploy.tuning import Calibration, Score
+
 DEFAULT_DEVICE = "speck2fdevkit"
+CALIBRATION_SAMPLES = 100
+CALIBRATION_SYNOPS = 200e9
+"""SynOps that calibration emulates at most, about half a minute on two processors."""
 
 
 def check(
@@ -56,6 +66,9 @@ def convert(
         source: an ``nn.Module``, a graph, or text as :mod:`dynapdeploy.sources` takes it.
         device: name of a hardware profile, or a ``.toml`` file.
         input_shape: channels, height, width, where the source does not say it.
+        calibration: recordings to choose thresholds, bounds, clipping and rounding by: a data set,
+            of which all samples are taken, or its name as ``"nmnist:PATH"``, of whose training
+            split :data:`CALIBRATION_SAMPLES` are drawn.
         quantizer: ``"default"``, or ``"sinabs"`` for what sinabs 3.1.3 makes of it.
         weights: state dict for a factory or a known model.
         coding: how samples become input events, where the source does not say it.
@@ -65,11 +78,60 @@ def convert(
         CheckFailed: the network does not fit the chip; ``.diagnostics`` says why.
         SourceError: the network cannot be read, has no weights, or ``input_shape`` does not fit it.
         ProfileError: the device is unknown.
+        Mismatch, DataError: the calibration data do not go with the network, or cannot be read.
     """
     found = read_source(source, input_shape, weights, coding)
     require_weights(found)
     compilation = compile_source(found, device, quantizer=quantizer, **choices)
-    return build_image(found, compilation, quantizer)
+    if calibration is None:
+        return build_image(found, compilation, quantizer)
+    result, compilation = calibrate_source(found, compilation, calibration, quantizer=quantizer)
+    return build_image(found, compilation, f"{quantizer}, calibrated on {result.spec}")
+
+
+def calibrate_source(
+    source: Source,
+    compilation: Compilation,
+    data: str | Dataset,
+    *,
+    quantizer: str = "default",
+    limit: int | None = CALIBRATION_SAMPLES,
+    seed: int = 0,
+    workers: int | None = None,
+    budget: float = CALIBRATION_SYNOPS,
+    progress: Callable[[int, Score], None] | None = None,
+) -> tuple[Calibration, Compilation]:
+    """Calibrate a compiled network, and compile it again with what was chosen.
+
+    Args:
+        data: a data set, or its name as ``"nmnist:PATH"``: then ``limit`` samples of its training
+            split, drawn with ``seed``, None for all.
+        workers, budget, progress: see :func:`dynapdeploy.tuning.calibrate`.
+
+    Raises:
+        CheckFailed: the network does not fit the chip.
+        SourceError: ``quantizer`` is not the default one, which alone has choices.
+        Mismatch, DataError: the data do not go with the network, or cannot be read.
+    """
+    from dynapdeploy.data import draw, open_dataset
+    from dynapdeploy.tuning import calibrate
+
+    if quantizer != "default":
+        raise SourceError(f"calibration chooses for the default quantizer, not for {quantizer}")
+    if not compilation.fits:
+        raise CheckFailed(compilation.diagnostics)
+    dataset = draw(open_dataset(data, "train"), limit, seed) if isinstance(data, str) else data
+    result = calibrate(
+        source.graph,
+        compilation,
+        dataset,
+        source.coding,
+        workers=workers,
+        budget=budget,
+        progress=progress,
+    )
+    options = replace(compilation.options, quantizer=result.quantizer)
+    return result, compile_graph(source.graph, compilation.profile, options)
 
 
 def build_image(source: Source, compilation: Compilation, quantizer: str = "default") -> ChipImage:
@@ -91,6 +153,7 @@ def compile_source(
     allow_bias: bool = False,
     prefer: Preference = "reproducible",
     cores: Mapping[str, int] | None = None,
+    sensor: Sensor | None = None,
 ) -> Compilation:
     """Run the compiler and return everything it found out, also where the net does not fit.
 
@@ -99,8 +162,9 @@ def compile_source(
         allow_bias: accept biases as a leak at every tick of the slow clock.
         prefer: ``"reproducible"`` or ``"throughput"``: which cores are used first.
         cores: physical core by layer name, where the user chooses.
+        sensor: the camera's layer in front of the net.
     """
-    options = Options(quantizer_named(quantizer), allow_bias, prefer, dict(cores or {}))
+    options = Options(quantizer_named(quantizer), allow_bias, prefer, dict(cores or {}), sensor)
     return compile_graph(source.graph, load_profile(device), options)
 
 

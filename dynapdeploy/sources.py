@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dynapdeploy.chip.image import InputCoding, PixelCoding
+from dynapdeploy.chip.input_coding import InputCoding, PixelCoding
 from dynapdeploy.errors import SourceError
 from dynapdeploy.events import Shape
 from dynapdeploy.graph.graph import Graph

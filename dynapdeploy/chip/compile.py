@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dynapdeploy.chip.diagnostics import Diagnostic
-from dynapdeploy.chip.image import ChipImage, CoreImage, Destination, InputCoding
+from dynapdeploy.chip.image import ChipImage, CoreImage, Destination
+from dynapdeploy.chip.input_coding import InputCoding
 from dynapdeploy.chip.lower import Layer, Network, lower
 from dynapdeploy.chip.place import Demand, Placement, Preference, demand_of, place
 from dynapdeploy.chip.profile import Profile
 from dynapdeploy.chip.quantize import QuantizedLayer, Quantizer, quantize
 from dynapdeploy.chip.rules import Subject, check_rules
-from dynapdeploy.errors import CheckFailed
+from dynapdeploy.chip.sensor import Sensor
+from dynapdeploy.errors import CheckFailed, SourceError
 from dynapdeploy.graph.fold import fold
 from dynapdeploy.graph.graph import Graph
 
@@ -26,12 +28,14 @@ class Options:
         allow_bias: accept biases as a leak at every tick of the slow clock.
         prefer: which cores are used first (see :func:`dynapdeploy.chip.place.place`).
         pinned: physical core by layer name.
+        sensor: the camera's layer in front of the net; recordings then enter as they are.
     """
 
     quantizer: Quantizer = quantize
     allow_bias: bool = False
     prefer: Preference = "reproducible"
     pinned: Mapping[str, int] = field(default_factory=dict)
+    sensor: Sensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,7 @@ class Compilation:
         quantized: integers by layer.
         placement: physical cores by layer, as far as there are any.
         diagnostics: what all rules say, errors first.
+        options: what it was compiled with.
     """
 
     network: Network
@@ -52,6 +57,7 @@ class Compilation:
     quantized: Mapping[str, QuantizedLayer]
     placement: Placement
     diagnostics: list[Diagnostic]
+    options: Options = field(default_factory=Options)
 
     @property
     def fits(self) -> bool:
@@ -72,8 +78,9 @@ class Compilation:
                 for layer in self.network.layers
             ),
             entry=tuple(cores[name] for name in self.network.entry),
-            input=coding or InputCoding(),
+            input=InputCoding() if coding is None or self.options.sensor else coding,
             provenance=provenance or {},
+            sensor=self.options.sensor,
         )
 
 
@@ -81,10 +88,12 @@ def compile_graph(graph: Graph, profile: Profile, options: Options | None = None
     """Fold, lower, quantize and place ``graph`` on the chip, and let every rule look at the result.
 
     Raises:
-        SourceError: the input shape is unknown or does not fit the weights.
+        SourceError: the input shape is unknown or does not fit the weights, or ``options`` put a
+            layer on a core that is not in the network.
     """
     options = options or Options()
     network = lower(fold(graph))
+    _check_pins(network, options.pinned)
     demands = {layer.name: demand_of(layer) for layer in network.layers}
     quantized = {
         layer.name: options.quantizer(layer)
@@ -95,9 +104,28 @@ def compile_graph(graph: Graph, profile: Profile, options: Options | None = None
         list(demands.values()), profile, options.prefer, options.pinned, network.entry
     )
     subject = Subject(
-        network, profile, demands, quantized, placement, options.allow_bias, options.pinned
+        network,
+        profile,
+        demands,
+        quantized,
+        placement,
+        options.allow_bias,
+        options.pinned,
+        options.sensor,
     )
-    return Compilation(network, profile, demands, quantized, placement, check_rules(subject))
+    return Compilation(
+        network, profile, demands, quantized, placement, check_rules(subject), options
+    )
+
+
+def _check_pins(network: Network, pinned: Mapping[str, int]) -> None:
+    names = [layer.name for layer in network.layers]
+    for name, core in pinned.items():
+        if name not in names:
+            raise SourceError(
+                f"{network.source}: there is no layer {name} to put on core {core}; "
+                f"its layers are {', '.join(names)}"
+            )
 
 
 def _core_image(layer: Layer, quantized: QuantizedLayer, cores: Mapping[str, int]) -> CoreImage:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from dynapdeploy.chip.changes import Change
+
 Severity = Literal["error", "warning", "advice"]
 Value = int | float | str | None
 
@@ -23,6 +25,8 @@ class Diagnostic:
         actual: what the layer has.
         limit: what the chip allows.
         fix: what to do about it.
+        changes: the same as data: any one of them ends this diagnostic (see
+            :func:`dynapdeploy.chip.remedy.apply`). Empty where no change of size does.
     """
 
     rule: str
@@ -33,6 +37,7 @@ class Diagnostic:
     limit: Value = None
     fix: str = ""
     core: int | None = None
+    changes: tuple[Change, ...] = ()
 
     def __str__(self) -> str:
         about = f" {self.layer}" if self.layer else ""

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 
+from dynapdeploy.chip.fields import check_integer, integers, put, sizes
+from dynapdeploy.chip.input_coding import InputCoding
+from dynapdeploy.chip.sensor import Sensor
 from dynapdeploy.errors import ImageError
 from dynapdeploy.events import EVENT, Shape
 
@@ -41,9 +44,9 @@ class Destination:
 
     def __post_init__(self) -> None:
         if self.core is not None:
-            _integer(self.core, 0, 2**15 - 1, "destination", "core")
-        _integer(self.pooling, 1, 2**15 - 1, "destination", "pooling")
-        _integer(self.feature_shift, 0, 2**15 - 1, "destination", "feature_shift")
+            check_integer(self.core, 0, 2**15 - 1, "destination", "core")
+        check_integer(self.pooling, 1, 2**15 - 1, "destination", "pooling")
+        check_integer(self.feature_shift, 0, 2**15 - 1, "destination", "feature_shift")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -84,23 +87,23 @@ class CoreImage:
 
     def __post_init__(self) -> None:
         where = f"core {self.core} ({self.name})"
-        _integer(self.core, 0, 2**15 - 1, where, "core")
+        check_integer(self.core, 0, 2**15 - 1, where, "core")
         if not isinstance(self.name, str) or not self.name:
             raise ImageError(f"{where}: name must be a non-empty text, got {self.name!r}")
-        _set(self, "weights", _integers(self.weights, np.int8, 4, where, "weights"))
-        _set(self, "input_shape", _sizes(self.input_shape, 3, 1, where, "input_shape"))
-        _set(self, "output_shape", _sizes(self.output_shape, 3, 1, where, "output_shape"))
-        _set(self, "stride", _sizes(self.stride, 2, 1, where, "stride"))
-        _set(self, "padding", _sizes(self.padding, 2, 0, where, "padding"))
-        _integer(self.threshold_high, 0, STATE_MAX, where, "threshold_high")
-        _integer(self.threshold_low, STATE_MIN, STATE_MAX, where, "threshold_low")
+        put(self, "weights", integers(self.weights, np.int8, 4, where, "weights"))
+        put(self, "input_shape", sizes(self.input_shape, 3, 1, where, "input_shape"))
+        put(self, "output_shape", sizes(self.output_shape, 3, 1, where, "output_shape"))
+        put(self, "stride", sizes(self.stride, 2, 1, where, "stride"))
+        put(self, "padding", sizes(self.padding, 2, 0, where, "padding"))
+        check_integer(self.threshold_high, 0, STATE_MAX, where, "threshold_high")
+        check_integer(self.threshold_low, STATE_MIN, STATE_MAX, where, "threshold_low")
         if not isinstance(self.return_to_zero, bool | np.bool_):
             raise ImageError(
                 f"{where}: return_to_zero must be true or false, got {self.return_to_zero!r}"
             )
-        _set(self, "return_to_zero", bool(self.return_to_zero))
+        put(self, "return_to_zero", bool(self.return_to_zero))
         if self.decimator is not None:
-            _integer(self.decimator, 0, len(DECIMATION) - 1, where, "decimator")
+            check_integer(self.decimator, 0, len(DECIMATION) - 1, where, "decimator")
         self._check_shapes(where)
         self._check_destinations(where)
 
@@ -127,16 +130,16 @@ class CoreImage:
                 f"give {(features, *extent)}"
             )
         if self.bias is not None:
-            _set(self, "bias", _integers(self.bias, np.int16, 1, where, "bias"))
+            put(self, "bias", integers(self.bias, np.int16, 1, where, "bias"))
             if len(self.bias) != features:
                 raise ImageError(f"{where}: {len(self.bias)} biases for {features} output channels")
         if self.initial_state is not None:
-            state = _integers(self.initial_state, np.int16, 3, where, "initial_state")
+            state = integers(self.initial_state, np.int16, 3, where, "initial_state")
             if state.shape != self.output_shape:
                 raise ImageError(
                     f"{where}: initial_state has shape {state.shape}, expected {self.output_shape}"
                 )
-            _set(self, "initial_state", state)
+            put(self, "initial_state", state)
 
     def _check_destinations(self, where: str) -> None:
         destinations = tuple(self.destinations)
@@ -146,45 +149,7 @@ class CoreImage:
             raise ImageError(
                 f"{where}: {len(destinations)} destinations, a core has at most {MAX_DESTINATIONS}"
             )
-        _set(self, "destinations", destinations)
-
-
-@dataclass(frozen=True)
-class PixelCoding:
-    """How a still image becomes events.
-
-    A pixel of value v gives ``round(v * events_per_unit)`` events in its channel, spread over
-    ``duration_us``: at even distances (``order="even"``) or at random times (``"random"``, by
-    ``seed``).
-    """
-
-    events_per_unit: float
-    duration_us: int = 100_000
-    order: Literal["even", "random"] = "even"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not (0 < self.events_per_unit < float("inf")):
-            raise ImageError(
-                f"pixel coding: events_per_unit must be above 0, got {self.events_per_unit}"
-            )
-        _integer(self.duration_us, 1, 2**40, "pixel coding", "duration_us")
-        _integer(self.seed, 0, 2**63 - 1, "pixel coding", "seed")
-        if self.order not in ("even", "random"):
-            raise ImageError(f"pixel coding: order must be even or random, got {self.order!r}")
-
-
-@dataclass(frozen=True)
-class InputCoding:
-    """What is done to a sample before its events enter the entry cores.
-
-    Attributes:
-        merge_polarity: both polarities of a recording go to channel 0.
-        pixels: how still images become events, None for nets that take recordings.
-    """
-
-    merge_polarity: bool = False
-    pixels: PixelCoding | None = None
+        put(self, "destinations", destinations)
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,7 +171,7 @@ class SelfTest:
             array = getattr(self, name)
             if not isinstance(array, np.ndarray) or array.dtype != EVENT or array.ndim != 1:
                 raise ImageError(f"self-test: {name} must be a one-dimensional array of events")
-        _set(self, "spikes", {int(core): int(count) for core, count in self.spikes.items()})
+        put(self, "spikes", {int(core): int(count) for core, count in self.spikes.items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,9 +185,11 @@ class ChipImage:
         input: the input coding that belongs to the net.
         self_test: an input and the output it must give, None where there is none.
         provenance: how the image came to be (source, quantizer, version), text by name.
-        readout_stride: output feature ``readout_stride * k`` stands for class k = 0, 1, ...: 1 where
-            every feature is a class, 4 where the net was widened for the readout layer of speck2e and
-            speck2f, which takes class k from channel 4 k (chip errata of the Speck documentation).
+        readout_stride: output feature ``readout_stride * k`` stands for class k = 0, 1, ...: 1
+            where every feature is a class, 4 where the net was widened for the readout layer of
+            speck2e and speck2f, which takes class k from channel 4 k (Speck chip errata).
+        sensor: the camera's layer in front of the entry cores, which then get what it makes of
+            128x128 events; None for events that enter the cores as they are.
     """
 
     device: str
@@ -232,14 +199,15 @@ class ChipImage:
     self_test: SelfTest | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
     readout_stride: int = 1
+    sensor: Sensor | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.device, str) or not self.device:
             raise ImageError(f"image: device must be a non-empty text, got {self.device!r}")
-        _set(self, "cores", tuple(self.cores))
-        _set(self, "entry", tuple(self.entry))
-        _set(self, "provenance", dict(self.provenance))
-        _integer(self.readout_stride, 1, 2**10, "image", "readout_stride")
+        put(self, "cores", tuple(self.cores))
+        put(self, "entry", tuple(self.entry))
+        put(self, "provenance", dict(self.provenance))
+        check_integer(self.readout_stride, 1, 2**10, "image", "readout_stride")
         if not self.cores:
             raise ImageError("image: it has no cores")
         if not all(isinstance(core, CoreImage) for core in self.cores):
@@ -262,11 +230,11 @@ class ChipImage:
         following = {
             c.core: {d.core for d in c.destinations if d.core is not None} for c in self.cores
         }
-        loop = _find_loop(following)
-        if loop:
-            raise ImageError(
-                f"image: the destinations form a loop, cores {' -> '.join(map(str, loop))}"
-            )
+        try:
+            TopologicalSorter(following).prepare()
+        except CycleError as fault:
+            loop = " -> ".join(str(core) for core in reversed(fault.args[1]))
+            raise ImageError(f"image: the destinations form a loop, cores {loop}") from None
         for core in self.cores:
             for target in following[core.core]:
                 if position[target] < position[core.core]:
@@ -286,6 +254,22 @@ class ChipImage:
         shapes = {self[core].input_shape for core in self.entry}
         if len(shapes) > 1:
             raise ImageError(f"image: the entry cores take different input maps, {sorted(shapes)}")
+        if self.sensor is not None:
+            self._check_sensor(self.sensor, shapes.pop())
+
+    def _check_sensor(self, sensor: Sensor, shape: Shape) -> None:
+        if sensor.output_shape != shape:
+            raise ImageError(
+                f"image: the sensor gives a map of {sensor.output_shape} (c, h, w), the entry "
+                f"cores take {shape}"
+            )
+        if len(self.entry) > MAX_DESTINATIONS:
+            raise ImageError(
+                f"image: {len(self.entry)} entry cores, the sensor has at most {MAX_DESTINATIONS} "
+                "destinations"
+            )
+        if self.input.merge_polarity or self.input.pixels is not None:
+            raise ImageError("image: with a sensor, recordings enter as they are, no input coding")
 
     def __getitem__(self, core: int) -> CoreImage:
         """The core with this physical id."""
@@ -296,7 +280,12 @@ class ChipImage:
 
     @property
     def input_shape(self) -> Shape:
-        """Channels, height and width of the map that the input events lie in."""
+        """Channels, height and width of the map that the input events lie in.
+
+        With a sensor that is its pixel array, else the input map of the entry cores.
+        """
+        if self.sensor is not None:
+            return self.sensor.input_shape
         return self[self.entry[0]].input_shape
 
     @property
@@ -315,71 +304,3 @@ class ChipImage:
         from dynapdeploy.chip.image_file import save_image
 
         save_image(self, path)
-
-
-def _find_loop(following: Mapping[int, set[int]]) -> list[int] | None:
-    done: set[int] = set()
-    for start in following:
-        path: list[int] = []
-        stack = [(start, iter(sorted(following[start])))] if start not in done else []
-        if stack:
-            path.append(start)
-        while stack:
-            node, successors = stack[-1]
-            step = next(successors, None)
-            if step is None:
-                done.add(node)
-                path.pop()
-                stack.pop()
-            elif step in path:
-                return [*path[path.index(step) :], step]
-            elif step not in done:
-                path.append(step)
-                stack.append((step, iter(sorted(following[step]))))
-    return None
-
-
-def _set(instance, name: str, value) -> None:
-    object.__setattr__(instance, name, value)
-
-
-def _is_integer(value) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)
-
-
-def _integer(value, low: int, high: int, where: str, name: str) -> None:
-    if not _is_integer(value):
-        raise ImageError(f"{where}: {name} must be an integer, got {value!r}")
-    if not low <= value <= high:
-        raise ImageError(f"{where}: {name} must lie in {low}..{high}, got {value}")
-
-
-def _sizes(values, count: int, low: int, where: str, name: str) -> tuple[int, ...]:
-    try:
-        sizes = tuple(values)
-    except TypeError:
-        sizes = ()
-    if len(sizes) != count or not all(_is_integer(v) for v in sizes):
-        raise ImageError(f"{where}: {name} must be {count} integers, got {values!r}")
-    if min(sizes) < low:
-        raise ImageError(f"{where}: {name} must be at least {low}, got {sizes}")
-    return tuple(int(v) for v in sizes)
-
-
-def _integers(values, dtype, dimensions: int, where: str, name: str) -> np.ndarray:
-    array = np.asarray(values)
-    if array.dtype.kind not in "iu":
-        raise ImageError(f"{where}: {name} must be integers, got {array.dtype}")
-    if array.ndim != dimensions:
-        raise ImageError(
-            f"{where}: {name} must have {dimensions} dimensions, got shape {array.shape}"
-        )
-    limits = np.iinfo(dtype)
-    if array.size and (array.min() < limits.min or array.max() > limits.max):
-        raise ImageError(
-            f"{where}: {name} must lie in {limits.min}..{limits.max}, "
-            f"got {array.min()}..{array.max()}"
-        )
-    result = np.array(array, dtype=dtype, order="C")
-    result.flags.writeable = False
-    return result

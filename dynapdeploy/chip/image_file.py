@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as unpack
 from safetensors.numpy import save as pack
 
-from dynapdeploy.chip.image import (
-    ChipImage,
-    CoreImage,
-    Destination,
-    InputCoding,
-    PixelCoding,
-    SelfTest,
-)
+from dynapdeploy.chip.image import ChipImage, CoreImage, Destination, SelfTest
+from dynapdeploy.chip.input_coding import InputCoding, PixelCoding
+from dynapdeploy.chip.sensor import EventFilter, Sensor
 from dynapdeploy.errors import ImageError
 from dynapdeploy.events import EVENT, make_events
 from dynapdeploy.files import write_bytes
@@ -72,6 +68,22 @@ class _Input(_Strict):
     pixels: _Pixels | None
 
 
+class _Filter(_Strict):
+    mode: str
+    size: list[int]
+    threshold: int
+
+
+class _Sensor(_Strict):
+    polarity: str
+    pooling: list[int]
+    crop: list[int] | None
+    mirror: list[bool]
+    diagonal: bool
+    camera: bool
+    event_filter: _Filter | None
+
+
 class _Manifest(_Strict):
     device: str
     entry: list[int]
@@ -80,6 +92,7 @@ class _Manifest(_Strict):
     readout_stride: int
     self_test_spikes: dict[str, int] | None
     provenance: dict[str, str]
+    sensor: _Sensor | None = None
 
 
 def save_image(image: ChipImage, path: str | os.PathLike[str]) -> None:
@@ -182,6 +195,7 @@ def _manifest(image: ChipImage) -> dict[str, Any]:
         if image.self_test is None
         else {str(core): count for core, count in image.self_test.spikes.items()},
         "provenance": {str(k): str(v) for k, v in image.provenance.items()},
+        **({} if image.sensor is None else {"sensor": asdict(image.sensor)}),
     }
 
 
@@ -241,7 +255,29 @@ def _image(manifest: _Manifest, arrays: dict[str, np.ndarray]) -> ChipImage:
         self_test,
         manifest.provenance,
         manifest.readout_stride,
+        None if manifest.sensor is None else _sensor(manifest.sensor),
     )
+
+
+def _sensor(values: _Sensor) -> Sensor:
+    found = values.event_filter
+    return Sensor(
+        polarity=values.polarity,  # type: ignore[arg-type]
+        pooling=_tuple(values.pooling, 2),
+        crop=None if values.crop is None else _tuple(values.crop, 4),
+        mirror=_tuple(values.mirror, 2),
+        diagonal=values.diagonal,
+        camera=values.camera,
+        event_filter=None
+        if found is None
+        else EventFilter(found.mode, _tuple(found.size, 2), found.threshold),  # type: ignore
+    )
+
+
+def _tuple(values: list, count: int) -> Any:
+    if len(values) != count:
+        raise ImageError(f"sensor: {count} values were expected, got {len(values)}")
+    return tuple(values)
 
 
 def _events(arrays: dict[str, np.ndarray], part: str) -> np.ndarray:

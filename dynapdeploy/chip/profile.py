@@ -51,12 +51,32 @@ class Limits(_Frozen):
 
 
 class Energy(_Frozen):
-    """Joules per synaptic operation, with the range and the source of the figure."""
+    """Joules per synaptic operation, with the range and the source of the figure.
+
+    ``joules_per_spike`` is for those who have calibrated their board; None elsewhere.
+    """
 
     joules_per_synop: float = Field(gt=0)
     joules_per_synop_low: float = Field(gt=0)
     joules_per_synop_high: float = Field(gt=0)
+    joules_per_spike: float | None = Field(default=None, gt=0)
     source: str
+
+
+class IdlePower(_Frozen):
+    """What each supply rail draws while nothing happens, in watts, and where the figures come from.
+
+    ``uncertainty_w`` is the offset that each rail's reading may have.
+    """
+
+    rails: dict[str, float]
+    uncertainty_w: float = Field(default=0.0, ge=0)
+    source: str
+
+    @property
+    def total_w(self) -> float:
+        """All rails together."""
+        return sum(self.rails.values())
 
 
 class Board(_Frozen):
@@ -73,6 +93,9 @@ class Profile(_Frozen):
         cores: memory by physical core id; empty with ``unlimited_cores``.
         parallel_cores: cores whose internal event order the hardware does not fix.
         decimator: whether the cores have an output decimator.
+        idle_power: of the supply rails; None where no public figure exists.
+        event_filter: whether the sensor's layer has an event filter; None where the public sources
+            contradict each other or say nothing.
         readout_stride: class k is read from channel ``readout_stride * (k - 1)`` by the readout
         layer. board: how to reach it; None for chips that can be checked but not flashed.
     """
@@ -83,10 +106,12 @@ class Profile(_Frozen):
     note: str = ""
     limits: Limits
     energy: Energy
+    idle_power: IdlePower | None = None
     cores: tuple[CoreMemory, ...] = Field(default=(), strict=False)
     unlimited_cores: bool = False
     parallel_cores: tuple[int, ...] = Field(default=(), strict=False)
     decimator: bool = False
+    event_filter: bool | None = None
     readout_stride: int = 1
     board: Board | None = None
 

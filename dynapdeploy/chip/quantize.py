@@ -63,17 +63,30 @@ class QuantizedLayer:
 
 
 Quantizer = Callable[[Layer], QuantizedLayer]
+Rounding = Callable[[str, np.ndarray], np.ndarray]
+"""From a layer's name and its scaled weights to whole numbers, each the one below or above."""
 
 
-def quantize(layer: Layer) -> QuantizedLayer:
+def nearest(name: str, scaled: np.ndarray) -> np.ndarray:
+    """The nearest whole numbers, half to even."""
+    return np.rint(scaled)
+
+
+def quantize(layer: Layer, clip: float = 1.0, rounding: Rounding = nearest) -> QuantizedLayer:
     """Quantize a layer with the largest scale that 8-bit weights and 16-bit states admit.
 
     The scale makes the largest weight 127 (or the smallest -128), but lets no single weight carry a
     neuron out of 16 bits from just below its threshold, nor from its lower bound. A neuron without
     lower bound gets the lowest value from which no single weight can leave 16 bits, and a bias has
     16 bits of its own: neither has a say in the scale unless the bias would leave its word.
+
+    Args:
+        layer: the float layer.
+        clip: quantile of the weights' magnitudes at which they are cut off first; 1: none is.
+        rounding: how scaled weights become whole numbers.
     """
-    weight = layer.weight
+    edge = float(np.quantile(np.abs(layer.weight), clip)) if clip < 1 else np.inf
+    weight = np.clip(layer.weight, -edge, edge) if edge > 0 else layer.weight
     highest, lowest = float(weight.max(initial=0)), float(weight.min(initial=0))
     neuron = layer.neuron
     limits = [STATE_MAX / (neuron.threshold + max(highest, 0.0))]
@@ -86,7 +99,8 @@ def quantize(layer: Layer) -> QuantizedLayer:
     if layer.bias is not None and layer.bias.any():
         limits.append(STATE_MAX / float(np.abs(layer.bias).max()))
     scale = min(limits)
-    weights = np.clip(np.rint(weight * scale), WEIGHT_MIN, WEIGHT_MAX).astype(np.int8)
+    whole = rounding(layer.name, weight * scale)
+    weights = np.clip(whole, WEIGHT_MIN, WEIGHT_MAX).astype(np.int8)
     reach = int(np.abs(weights.astype(int)).max(initial=0))
     if neuron.lower_bound is None:
         low = STATE_MIN + reach
@@ -141,7 +155,7 @@ def _bias(layer: Layer, scale: float) -> np.ndarray | None:
 def _sinabs_scale(values: np.ndarray, width: int) -> np.float32:
     low, high = -(2 ** (width - 1)), 2 ** (width - 1) - 1
     least, most = values.min(), values.max()
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         if abs(least) <= abs(most) * np.float32(abs(low / high)):
             return np.float32(abs(np.float32(high) / most))
         return np.float32(abs(np.float32(low) / least))

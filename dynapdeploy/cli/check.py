@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import click
+
 from dynapdeploy.cli.options import (
     compiler_options,
     device_option,
@@ -18,14 +20,23 @@ DOES_NOT_FIT = 1
     epilog="""\b
 Examples:
   dynapdeploy check all_convnet --device speck2fdevkit
+  dynapdeploy check all_convnet --suggest
   dynapdeploy check scnn.nir --input-shape 2,34,34 --format json
   dynapdeploy check model.py:build --input-shape 1,28,28""",
 )
 @source_options
 @device_option()
 @compiler_options
+@click.option(
+    "--suggest",
+    "suggesting",
+    is_flag=True,
+    help="Look for the smallest set of changes that makes the whole network fit.",
+)
 @format_option()
-def command(source, input_shape, weights, device, allow_bias, prefer, pins, style) -> int:
+def command(
+    source, input_shape, weights, device, allow_bias, prefer, pins, suggesting, style
+) -> int:
     """Check SOURCE against a chip: all violations, with what to do about them.
 
     SOURCE is a model's name, a training folder, a .nir file, or file.py:factory (which runs your
@@ -41,19 +52,32 @@ def command(source, input_shape, weights, device, allow_bias, prefer, pins, styl
     )
     from dynapdeploy.sources import read_source
 
+    found = read_source(source, input_shape, weights)
     compilation = compile_source(
-        read_source(source, input_shape, weights),
+        found,
         device,
         allow_bias=allow_bias,
         prefer=prefer,
         cores=dict(pins),
     )
     status = "fits" if compilation.fits else "does_not_fit"
+    extra: dict = {}
+    lines: list[str] = []
+    if suggesting:
+        from dynapdeploy.chip.suggest import suggest
+        from dynapdeploy.report.suggestion import suggestion_content, suggestion_lines
+
+        suggestion = suggest(
+            found.graph, compilation.profile, allow_bias=allow_bias, pinned=dict(pins)
+        )
+        extra["suggestion"] = suggestion_content(suggestion)
+        lines = suggestion_lines(suggestion)
     if style == "json":
         emit_json(
             "check",
             device,
             status,
+            **extra,
             diagnostics=diagnostic_rows(compilation.diagnostics),
             layers=layer_rows(compilation),
         )
@@ -64,5 +88,10 @@ def command(source, input_shape, weights, device, allow_bias, prefer, pins, styl
             if compilation.fits
             else f"[red]{source} does not fit {device}[/]: {errors} violations"
         )
-        emit(placement_table(compilation), *diagnostic_lines(compilation.diagnostics), verdict)
+        emit(
+            placement_table(compilation),
+            *diagnostic_lines(compilation.diagnostics),
+            verdict,
+            *lines,
+        )
     return 0 if compilation.fits else DOES_NOT_FIT

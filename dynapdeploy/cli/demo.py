@@ -32,7 +32,7 @@ def command(output, device, epochs, limit, seed, workers, style) -> None:
     """
     from dynapdeploy.cli.output import emit, emit_json, stages
     from dynapdeploy.cli.run import announce_compilation, worker_count
-    from dynapdeploy.demo import IMAGE, run_demo
+    from dynapdeploy.demo import IMAGE, REPORT, run_demo
     from dynapdeploy.report.compilation import diagnostic_lines, layer_rows
     from dynapdeploy.report.demo import demo_stages
     from dynapdeploy.report.estimation import cost_table, estimate_content, estimate_lines
@@ -56,6 +56,7 @@ def command(output, device, epochs, limit, seed, workers, style) -> None:
             device,
             "done",
             output=output,
+            report=f"{output}/{REPORT}",
             stages=demo_stages(demo)["stages"],
             memory=rows,
             **estimate_content(demo.estimate),
@@ -70,4 +71,5 @@ def command(output, device, epochs, limit, seed, workers, style) -> None:
         f"The run, its plots and the chip image {IMAGE} are in {output}. Next:",
         f"  dynapdeploy flash {output}/{IMAGE} --device {device}",
         f"  dynapdeploy estimate {output}/{IMAGE} --data digits --jitter 3",
+        f"The report: {output}/{REPORT}",
     )

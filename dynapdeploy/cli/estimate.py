@@ -35,13 +35,47 @@ Examples:
     metavar="US",
     help="How far apart events may change places, in microseconds.",
 )
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="SynOps per second that a core may take; no public source gives a limit.",
+)
+@click.option(
+    "--window",
+    "window_ms",
+    type=click.FloatRange(min=0.001),
+    default=10.0,
+    show_default=True,
+    metavar="MS",
+    help="Window that the peak load is looked for in, in milliseconds.",
+)
+@click.option(
+    "--battery",
+    "battery_wh",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="WH",
+    help="Say how long a battery of this capacity lasts.",
+)
 @click.option("--strict", is_flag=True, help="Refuse damaged recordings instead of skipping them.")
 @workers_option()
 @format_option()
 def command(
-    image, data, split, limit, seed, jitters, jitter_window, strict, workers, style
+    image,
+    data,
+    split,
+    limit,
+    seed,
+    jitters,
+    jitter_window,
+    budget,
+    window_ms,
+    battery_wh,
+    strict,
+    workers,
+    style,
 ) -> None:
-    """Run a data set through IMAGE in the emulator: accuracy, SynOps, spikes and energy.
+    """Run a data set through IMAGE in the emulator: accuracy, SynOps, energy, load, latency.
 
     A sample without a single class of most output spikes counts as wrong.
     """
@@ -51,6 +85,7 @@ def command(
     from dynapdeploy.data import draw, open_dataset
     from dynapdeploy.estimate import check_match, estimate
     from dynapdeploy.report.estimation import cost_table, estimate_content, estimate_lines
+    from dynapdeploy.report.timing import load_table
 
     loaded = load_image(image)
     dataset = draw(open_dataset(data, split, strict=strict), limit, seed)
@@ -62,6 +97,9 @@ def command(
             dataset,
             jitters=jitter_seeds(jitters, jitter_window),
             workers=worker_count(workers),
+            window_us=max(1, round(window_ms * 1000)),
+            budget=budget,
+            battery_wh=battery_wh,
             progress=step,
         )
     if style == "json":
@@ -78,4 +116,4 @@ def command(
         return
     if result.skipped:
         note(f"{len(result.skipped)} damaged recordings were left out")
-    emit(cost_table(result), *estimate_lines(result))
+    emit(cost_table(result), load_table(result.load), *estimate_lines(result))

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 from dynapdeploy.cli.output import note
+from dynapdeploy.processors import processors
 
 
 def worker_count(workers: int | None) -> int:
     """Threads to use: as asked, else one per processor core that this process may use."""
-    return (
-        workers or len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else (workers or os.cpu_count() or 1)
-    )
+    return workers or processors()
 
 
 def announce_compilation() -> None:

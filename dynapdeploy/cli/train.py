@@ -40,6 +40,31 @@ Examples:
     help="The same as a share of the untrained net's SynOps.",
 )
 @click.option(
+    "--mode",
+    type=click.Choice(["nopenalty", "weightscaling", "weightscale", "nonquantized", "quantized"]),
+    help="One of SynOpLoss' modes: without SynOp loss (to scale with `benchmark --scale-first`), "
+    "with it, with it and rounding.",
+)
+@click.option(
+    "--penalty",
+    type=click.FloatRange(min=0),
+    default=3.0,
+    show_default=True,
+    help="Factor of the SynOp loss; 0 for none.",
+)
+@click.option(
+    "--fanout",
+    type=click.Choice(["exact", "nominal"]),
+    default="exact",
+    show_default=True,
+    help="How the SynOp loss counts: connections that exist, or kernel times features.",
+)
+@click.option(
+    "--quantize-weights",
+    is_flag=True,
+    help="Train with the 8-bit weights and whole thresholds that the chip gets.",
+)
+@click.option(
     "--epochs", type=click.IntRange(1), help="Passes over the data.  [default: the model's]"
 )
 @click.option("--batch", type=click.IntRange(1), help="Samples per step.  [default: the model's]")
@@ -47,6 +72,14 @@ Examples:
     "--learning-rate",
     type=click.FloatRange(min=0, min_open=True),
     help="Of Adam.  [default: the model's]",
+)
+@click.option(
+    "--shift", type=click.IntRange(0), help="Move batches about by up to this many pixels."
+)
+@click.option(
+    "--dropout",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Share of every dropout layer.  [default: the model's]",
 )
 @click.option("--limit", type=click.IntRange(1), help="Use this many training samples.")
 @click.option(
@@ -61,6 +94,20 @@ Examples:
     default=True,
     show_default=True,
     help="Train on with the emulator's spike counts afterwards.",
+)
+@click.option(
+    "--finetune-epochs",
+    type=click.IntRange(0),
+    default=30,
+    show_default=True,
+    help="Passes of fine-tuning.",
+)
+@click.option(
+    "--finetune-samples",
+    type=click.IntRange(1),
+    default=1000,
+    show_default=True,
+    help="Samples per pass at most.",
 )
 @click.option(
     "--accelerator",
@@ -78,8 +125,7 @@ Examples:
 @click.option("--resume", is_flag=True, help="Go on from the folder's last checkpoint.")
 @format_option()
 def command(
-    data, model, output, target_synops, target_energy, target_ratio, epochs, batch,
-    learning_rate, limit, seed, finetune, accelerator, threads, strict, resume, style,
+    output, mode, resume, style, target_energy, **chosen
 ) -> None:  # fmt: skip
     """Train a network with quantized ReLUs and SynOp loss, and tell its accuracy stage by stage.
 
@@ -88,25 +134,13 @@ def command(
     """
     from dynapdeploy.cli.output import emit, emit_json, stages
     from dynapdeploy.report.training import stage_content, stage_table
+    from dynapdeploy.training.baselines import settings_for
     from dynapdeploy.training.settings import TrainingSettings
     from dynapdeploy.training.trainer import train
 
-    settings = TrainingSettings(
-        data=data,
-        model=model,
-        epochs=epochs,
-        batch=batch,
-        learning_rate=learning_rate,
-        seed=seed,
-        target_synops=target_synops,
-        target_energy_j=target_energy,
-        target_ratio=target_ratio,
-        finetune=finetune,
-        accelerator=accelerator,
-        threads=threads,
-        limit=limit,
-        strict=strict,
-    )
+    settings = TrainingSettings(target_energy_j=target_energy, **chosen)
+    if mode is not None:
+        settings = settings_for(mode, settings)
     with stages() as step:
         run = train(settings, output, resume=resume, progress=step)
     if style == "json":

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from dynapdeploy.data.arrays import read_npz
 from dynapdeploy.data.cifar10_batches import read_batch
 from dynapdeploy.data.images import StillImages
 from dynapdeploy.data.recordings import existing_folder
@@ -98,8 +97,8 @@ def _lossless(spec: str, split: str, file: Path) -> StillImages:
 
 
 def _arrays(file: Path, *names: str) -> list[np.ndarray]:
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            return [arrays[name] for name in names]
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as fault:
-        raise DataError(f"{file}: cannot read {', '.join(names)} from it: {fault}") from fault
+    arrays = read_npz(file)
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        raise DataError(f"{file}: cannot read {', '.join(names)} from it: no {missing[0]} in it")
+    return [arrays[name] for name in names]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,9 @@ def _encoded(text: str, encoding: str = "latin1") -> bytes:
     return text.encode("latin1")
 
 
-class _PlainUnpickler(pickle.Unpickler):
+class _PlainUnpickler(pickle._Unpickler):  # type: ignore[name-defined]
+    """Python's own, not the one in C, whose memory a single wrong index can claim."""
+
     def find_class(self, module: str, name: str):
         if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
             return _RawArray
@@ -72,13 +75,16 @@ def read_batch(file: Path) -> tuple[np.ndarray, np.ndarray]:
     except (
         pickle.UnpicklingError,
         EOFError,
+        AssertionError,
         AttributeError,
         IndexError,
         KeyError,
         MemoryError,
         OverflowError,
+        RecursionError,
         TypeError,
         ValueError,
+        struct.error,
     ) as fault:
         raise DataError(f"{file}: not a CIFAR-10 python batch: {fault}") from fault
     if len(images) != len(labels):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dynapdeploy.chip.image import InputCoding, PixelCoding
+from dynapdeploy.chip.input_coding import InputCoding, PixelCoding
 from dynapdeploy.data.dataset import Sample
 from dynapdeploy.errors import DataError, Mismatch
 from dynapdeploy.events import EVENT, Shape, checked_events, make_events

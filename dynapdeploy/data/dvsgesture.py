@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dynapdeploy.data.arrays import read_npy
 from dynapdeploy.data.recordings import Recordings, existing_folder
 from dynapdeploy.errors import DataError
 from dynapdeploy.events import Shape, make_events
@@ -60,10 +61,7 @@ def open_dvsgesture(spec: str, path: Path, split: str, strict: bool) -> Recordin
 
 def _read(files: tuple[Path, ...], index: int) -> np.ndarray:
     """Four columns x, y, p and t in milliseconds."""
-    try:
-        columns = np.load(files[index], allow_pickle=False)
-    except (OSError, ValueError, EOFError) as fault:
-        raise DataError(f"cannot read it: {fault}") from fault
+    columns = read_npy(files[index])
     if columns.ndim != 2 or columns.shape[1] != 4 or columns.dtype.kind not in "iuf":
         raise DataError(f"columns x, y, p, t were expected, got {columns.dtype} {columns.shape}")
     if columns.dtype.kind == "f" and not np.isfinite(columns).all():

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
-from dynapdeploy.errors import OutputError
+from dynapdeploy.data.arrays import read_npz
+from dynapdeploy.errors import DataError, OutputError
 from dynapdeploy.files import output_folder, replacing
 
 _VERSION = 1
@@ -47,11 +46,16 @@ def cache_file(key: str, cache: bool | str | Path) -> Path | None:
 def load_frames(file: Path) -> tuple[np.ndarray, np.ndarray] | None:
     """Frames float32 ``[n, c, h, w]`` and labels; None where the file is missing or damaged."""
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            pixels, labels = arrays["frames"], arrays["labels"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        arrays = read_npz(file)
+        pixels, labels = arrays["frames"], arrays["labels"]
+    except (DataError, KeyError):
         return None
-    if pixels.ndim != 4 or labels.shape != pixels.shape[:1] or labels.dtype != np.int64:
+    if (
+        pixels.ndim != 4
+        or pixels.dtype.kind not in "uf"
+        or labels.shape != pixels.shape[:1]
+        or labels.dtype != np.int64
+    ):
         return None
     return pixels.astype(np.float32), labels
 

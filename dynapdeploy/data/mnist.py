@@ -16,6 +16,8 @@ from dynapdeploy.errors import DataError
 CLASSES = tuple("0123456789")
 _PREFIX = {"train": "train", "test": "t10k"}
 _UNSIGNED_BYTE = 0x08
+LARGEST_FILE = 2**29
+"""Bytes of an unpacked file, ten times MNIST."""
 
 
 def open_mnist(spec: str, path: Path, split: str) -> StillImages:
@@ -38,15 +40,20 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
         DataError: the file cannot be read, is truncated or holds something else.
     """
     try:
-        content = path.read_bytes()
-        if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
+        with path.open("rb") as plain:
+            packed = plain.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else path.open("rb") as stream:
+            content = stream.read(LARGEST_FILE + 1)
     except (OSError, EOFError, zlib.error) as fault:
         raise DataError(f"{path}: cannot read it: {fault}") from fault
+    if len(content) > LARGEST_FILE:
+        raise DataError(f"{path}: more than {LARGEST_FILE:,} bytes, no such data set has them")
     start = 4 + 4 * dimensions
     if len(content) < start or content[:4] != bytes((0, 0, _UNSIGNED_BYTE, dimensions)):
         raise DataError(f"{path}: not an IDX file of bytes in {dimensions} dimensions")
     sizes = [int(size) for size in np.frombuffer(content, ">u4", dimensions, offset=4)]
+    if 0 in sizes:
+        raise DataError(f"{path}: it holds nothing, its sizes are {'x'.join(map(str, sizes))}")
     expected = start + math.prod(sizes)
     if len(content) != expected:
         raise DataError(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from dynapdeploy.data.aedat import SHAPE as DVS128_SHAPE
 from dynapdeploy.data.aedat import read_aedat
+from dynapdeploy.data.arrays import read_npy, read_npz
 from dynapdeploy.data.nmnist import CLASSES, read_bin
 from dynapdeploy.data.nmnist import SHAPE as NMNIST_SHAPE
 from dynapdeploy.data.recordings import Recordings
@@ -79,21 +78,16 @@ def read_recording(path: Path) -> tuple[np.ndarray, Shape]:
 
 
 def _read_numpy(path: Path) -> np.ndarray:
-    try:
-        content = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return _structured(content)
-        with content:
-            names = content.files
-            if "events" in names:
-                return _structured(content["events"])
-            if {"x", "y", "t", "p"} <= set(names):
-                return _structured(*(content[name] for name in "xytp"))
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as fault:
-        raise DataError(f"cannot read it: {fault}") from fault
+    if path.suffix.casefold() == ".npy":
+        return _structured(read_npy(path))
+    content = read_npz(path)
+    if "events" in content:
+        return _structured(content["events"])
+    if {"x", "y", "t", "p"} <= set(content):
+        return _structured(*(content[name] for name in "xytp"))
     raise DataError(
         f"an array 'events', or arrays x, y, t and p, were expected, "
-        f"got {', '.join(names) or 'none'}"
+        f"got {', '.join(content) or 'none'}"
     )
 
 

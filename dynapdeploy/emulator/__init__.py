@@ -4,7 +4,7 @@ from dynapdeploy.emulator.emulation import Emulation, Settings
 from dynapdeploy.emulator.engine import Emulator, emulate
 from dynapdeploy.emulator.first_use import is_compiled, warm_up
 from dynapdeploy.emulator.jitter import Jitter
-from dynapdeploy.emulator.many import emulate_many
+from dynapdeploy.emulator.many import emulate_each, emulate_many
 from dynapdeploy.emulator.readout import output_classes
 from dynapdeploy.emulator.reference import emulate_by_reference
 
@@ -15,6 +15,7 @@ __all__ = [
     "Settings",
     "emulate",
     "emulate_by_reference",
+    "emulate_each",
     "emulate_many",
     "is_compiled",
     "output_classes",

@@ -86,6 +86,8 @@ class Emulator:
                 the end of the one before.
         """
         events = checked_events(events, self.image.input_shape)
+        if self.image.sensor is not None:
+            events = self.image.sensor.apply(events)
         if len(events) and events["t"][0] < self._time:
             raise DataError(
                 f"events: the piece begins at t={events['t'][0]}, before t={self._time} "

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -14,6 +13,10 @@ from dynapdeploy.emulator.emulation import Emulation, Settings
 from dynapdeploy.emulator.engine import Emulator
 from dynapdeploy.emulator.jitter import Jitter
 from dynapdeploy.errors import InputError
+from dynapdeploy.processors import processors
+
+AHEAD = 4
+"""Recordings per thread that are read before their turn has come."""
 
 
 def emulate_many(
@@ -26,10 +29,35 @@ def emulate_many(
     jitter: Jitter | None = None,
     saturations: bool = False,
 ) -> list[Emulation]:
-    """Run every recording from the initial states; results in the order of ``recordings``.
+    """Run every recording; all results at once, as :func:`emulate_each` gives them."""
+    return list(
+        emulate_each(
+            image,
+            recordings,
+            workers=workers,
+            monitor=monitor,
+            settings=settings,
+            jitter=jitter,
+            saturations=saturations,
+        )
+    )
+
+
+def emulate_each(
+    image: ChipImage,
+    recordings: Iterable[np.ndarray],
+    *,
+    workers: int | None = None,
+    monitor: Sequence[int] = (),
+    settings: Settings | None = None,
+    jitter: Jitter | None = None,
+    saturations: bool = False,
+) -> Iterator[Emulation]:
+    """Run every recording from the initial states; results one by one, in their order.
 
     Each result is what :func:`dynapdeploy.emulator.emulate` gives for that recording (with jitter:
-    by the same seed for all). Recordings are drawn from the iterable a few ahead of their use.
+    by the same seed for all). A few recordings per thread are drawn from the iterable ahead of
+    their use and no result is kept, so memory does not grow with their number.
 
     Args:
         workers: threads; None for one per processor that this process may use.
@@ -39,7 +67,7 @@ def emulate_many(
         DeployError: see :class:`~dynapdeploy.emulator.Emulator`; the first one met.
     """
     if workers is None:
-        workers = _processors()
+        workers = processors()
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise InputError(f"emulate_many: workers must be an integer of at least 1, got {workers!r}")
 
@@ -48,39 +76,31 @@ def emulate_many(
             image, monitor=monitor, settings=settings, jitter=jitter, saturations=saturations
         )
 
-    def run(idle: Emulator, events: np.ndarray) -> Emulation:
-        idle.reset()
-        idle.feed(events)
-        return idle.result()
-
-    if workers == 1:
-        only = emulator()
-        return [run(only, events) for events in recordings]
     chips = deque(emulator() for _ in range(workers))
 
-    def take(events: np.ndarray) -> Emulation:
+    def run(events: np.ndarray) -> Emulation:
         chip = chips.popleft()
         try:
-            return run(chip, events)
+            chip.reset()
+            chip.feed(events)
+            return chip.result()
         finally:
             chips.append(chip)
 
-    results: list[Emulation] = []
+    return map(run, recordings) if workers == 1 else _threaded(run, recordings, workers)
+
+
+def _threaded(
+    run: Callable[[np.ndarray], Emulation], recordings: Iterable[np.ndarray], workers: int
+) -> Iterator[Emulation]:
     ahead: deque[Future[Emulation]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
             for events in recordings:
-                ahead.append(pool.submit(take, events))
-                if len(ahead) >= 4 * workers:
-                    results.append(ahead.popleft().result())
-            results.extend(future.result() for future in ahead)
-        except BaseException:
+                ahead.append(pool.submit(run, events))
+                if len(ahead) >= AHEAD * workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
             pool.shutdown(cancel_futures=True)
-            raise
-    return results
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -37,6 +37,8 @@ def emulate_by_reference(
     settings = settings or Settings()
     check_request(image, monitor, settings, jitter)
     events = checked_events(events, image.input_shape)
+    if image.sensor is not None:
+        events = image.sensor.apply(events)
     if jitter is not None:
         events = reordered(events, jitter.window_us, np.random.default_rng(jitter.seed))
     run = _Run(image, monitor, settings, jitter)

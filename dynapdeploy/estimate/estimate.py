@@ -13,7 +13,10 @@ from dynapdeploy.data.dataset import Dataset
 from dynapdeploy.emulator import Jitter, Settings
 from dynapdeploy.errors import DataError
 from dynapdeploy.estimate.energy import Energy, dynamic_energy
+from dynapdeploy.estimate.latency import Latency, latency_of
+from dynapdeploy.estimate.load import WINDOW_US, Load, load_of
 from dynapdeploy.estimate.outcome import Outcome, outcomes
+from dynapdeploy.synops import count
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,10 @@ class Estimate:
         layers: in topological order.
         skipped: names of damaged recordings.
         settings: the choices made where no public source settles what the chip does.
+        macs: multiplications of one pass of the same net as a conventional CNN.
+        load: SynOps per second and core.
+        latency: when decisions stand.
+        classes: names of the data set's classes.
         jitter_accuracy, jitter_synops: over the seeds of the jitter; None without.
         outcomes: sample by sample.
     """
@@ -71,6 +78,10 @@ class Estimate:
     layers: tuple[LayerCost, ...]
     skipped: tuple[str, ...]
     settings: Settings
+    macs: int
+    load: Load
+    latency: Latency
+    classes: tuple[str, ...] = ()
     jitter_accuracy: Spread | None = None
     jitter_synops: Spread | None = None
     outcomes: tuple[Outcome, ...] = field(default=(), repr=False)
@@ -80,6 +91,11 @@ class Estimate:
         """Share of the labelled samples decided rightly."""
         return None if self.correct is None else self.correct / self.labelled
 
+    @property
+    def synops_per_mac(self) -> float:
+        """SynOps per sample over the MACs of the same net as a conventional CNN."""
+        return self.synops_per_sample / self.macs
+
 
 def estimate(
     image: ChipImage,
@@ -88,6 +104,9 @@ def estimate(
     settings: Settings | None = None,
     jitters: Sequence[Jitter] = (),
     workers: int = 1,
+    window_us: int = WINDOW_US,
+    budget: float | None = None,
+    battery_wh: float | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Estimate:
     """Run ``dataset`` through ``image`` in the emulator and sum up.
@@ -96,6 +115,9 @@ def estimate(
         settings: choices where no public source settles what the chip does.
         jitters: perturbations to repeat the run with; the first figures are without any.
         workers: threads side by side.
+        window_us: length of the window that the peak load is looked for in.
+        budget: SynOps per second that a core may take, None if unknown.
+        battery_wh: capacity of a battery to say the life of.
         progress: called with the number of samples done so far, over all repetitions.
 
     Raises:
@@ -108,7 +130,13 @@ def estimate(
         before = sum(len(run) for run in runs)
         step = (lambda done, before=before: progress(before + done)) if progress else None
         found = outcomes(
-            image, dataset, settings=settings, jitter=jitter, workers=workers, progress=step
+            image,
+            dataset,
+            settings=settings,
+            jitter=jitter,
+            workers=workers,
+            window_us=window_us if jitter is None else None,
+            progress=step,
         )
         runs.append(tuple(found))
         if not runs[number]:
@@ -122,10 +150,14 @@ def estimate(
         synops_per_sample=_mean([sum(outcome.synops.values()) for outcome in plain]),
         events_per_sample=_mean([outcome.events for outcome in plain]),
         duration_s_per_sample=_mean([outcome.duration_us for outcome in plain]) * 1e-6,
-        energy=_energy(image, plain),
+        energy=_energy(image, plain, battery_wh),
         layers=_layer_costs(image, plain),
         skipped=dataset.skipped,
         settings=settings,
+        macs=count(image).macs,
+        load=_load(image, plain, window_us, budget),
+        latency=latency_of(plain),
+        classes=tuple(dataset.classes),
         jitter_accuracy=_accuracy_spread(runs[1:]),
         jitter_synops=_spread([_mean([sum(o.synops.values()) for o in run]) for run in runs[1:]]),
         outcomes=plain,
@@ -154,9 +186,39 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values))
 
 
-def _energy(image: ChipImage, found: Sequence[Outcome]) -> Energy:
-    synops = _mean([sum(outcome.synops.values()) for outcome in found])
-    return dynamic_energy(synops, load_profile(image.device))
+def _energy(image: ChipImage, found: Sequence[Outcome], battery_wh: float | None) -> Energy:
+    stands = [o.timing for o in found if o.timing is not None and o.timing.decided]
+    decision = None
+    if stands:
+        decision = (
+            _mean([timing.stable_synops for timing in stands]),
+            _mean([timing.stable_us for timing in stands]) * 1e-6,
+        )
+    return dynamic_energy(
+        _mean([sum(outcome.synops.values()) for outcome in found]),
+        load_profile(image.device),
+        duration_s=_mean([outcome.duration_us for outcome in found]) * 1e-6,
+        spikes_per_sample=_mean([sum(outcome.spikes.values()) for outcome in found]),
+        decision=decision,
+        battery_wh=battery_wh,
+    )
+
+
+def _load(image: ChipImage, found: Sequence[Outcome], window_us: int, budget: float | None) -> Load:
+    peaks: dict[int, tuple[int, str | None]] = {core.core: (0, None) for core in image.cores}
+    for outcome in found:
+        for core, peak in (outcome.timing.peaks if outcome.timing else {}).items():
+            if peak > peaks[core][0]:
+                peaks[core] = peak, outcome.name
+    return load_of(
+        [(core.name, core.core) for core in image.cores],
+        {core.core: sum(o.synops[core.core] for o in found) for core in image.cores},
+        peaks,
+        sum(outcome.events for outcome in found),
+        sum(outcome.duration_us for outcome in found),
+        window_us,
+        budget,
+    )
 
 
 def _layer_costs(image: ChipImage, found: Sequence[Outcome]) -> tuple[LayerCost, ...]:

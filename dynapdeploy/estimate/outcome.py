@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from dynapdeploy.chip.image import ChipImage
 from dynapdeploy.data.coding import encode
 from dynapdeploy.data.dataset import Dataset, Sample, readable
-from dynapdeploy.emulator import Emulation, Jitter, Settings, emulate_many, output_classes
+from dynapdeploy.emulator import Emulation, Jitter, Settings, emulate_each, output_classes
 from dynapdeploy.errors import Mismatch
+from dynapdeploy.estimate.reach import reach_maps
+from dynapdeploy.estimate.timing import Timing, timing_of
 from dynapdeploy.events import Shape
 
 
@@ -27,6 +30,7 @@ class Outcome:
         duration_us: from the first input event to the last.
         spikes, synops: per physical core.
         dropped: spikes per physical core that were sent outside its input map.
+        timing: when spikes and additions came; None where it was not asked for.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Outcome:
     spikes: Mapping[int, int]
     synops: Mapping[int, int]
     dropped: Mapping[int, int]
+    timing: Timing | None = field(default=None, repr=False)
 
     @property
     def decision(self) -> int | None:
@@ -79,6 +84,7 @@ def outcomes(
     settings: Settings | None = None,
     jitter: Jitter | None = None,
     workers: int = 1,
+    window_us: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[Outcome]:
     """Run every readable sample of ``dataset`` through ``image``, state reset in between.
@@ -87,6 +93,7 @@ def outcomes(
         settings: choices where no public source settles what the chip does.
         jitter: perturbation of what the chip leaves open.
         workers: threads side by side.
+        window_us: note when spikes and additions came, in windows of this length; None: do not.
         progress: called with the number of samples done so far.
 
     Raises:
@@ -94,44 +101,54 @@ def outcomes(
     """
     check_match(image, dataset)
     shape = input_shape_of(image, dataset)
-    taken: list[tuple[Sample, int, int]] = []
+    waiting: deque[tuple[Sample, np.ndarray]] = deque()
 
     def recordings() -> Iterator[np.ndarray]:
         for _, sample in readable(dataset):
             events = encode(sample, image.input, shape)
-            span = int(events["t"][-1] - events["t"][0]) if len(events) else 0
-            taken.append((Sample(sample.name, sample.label), len(events), span))
+            waiting.append((Sample(sample.name, sample.label), events))
             yield events
 
-    runs = emulate_many(
-        image, recordings(), workers=workers, settings=settings or Settings(), jitter=jitter
+    maps = reach_maps(image) if window_us else {}
+    runs = emulate_each(
+        image,
+        recordings(),
+        workers=workers,
+        monitor=[core.core for core in image.cores] if window_us else [],
+        settings=settings or Settings(),
+        jitter=jitter,
     )
-    for done, run in enumerate(runs):
-        sample, events, span = taken[done]
+    for done, run in enumerate(runs, 1):
+        sample, events = waiting.popleft()
+        timing = timing_of(image, maps, events, run, window_us) if window_us else None
+        yield _outcome(image, sample, events, run, timing)
         if progress:
-            progress(done + 1)
-        yield _outcome(image, sample, events, span, run)
+            progress(done)
 
 
-def _outcome(image: ChipImage, sample: Sample, events: int, span: int, run: Emulation) -> Outcome:
+def _outcome(
+    image: ChipImage, sample: Sample, events: np.ndarray, run: Emulation, timing: Timing | None
+) -> Outcome:
     return Outcome(
         name=sample.name,
         label=sample.label,
         counts=_class_counts(image, run.events),
-        events=events,
-        duration_us=span,
+        events=len(events),
+        duration_us=int(events["t"][-1] - events["t"][0]) if len(events) else 0,
         spikes=run.spikes,
         synops=run.synops,
         dropped=run.dropped,
+        timing=timing,
     )
 
 
 def _class_counts(image: ChipImage, output: np.ndarray) -> np.ndarray:
     classes = output_classes(image, output)
-    return np.bincount(classes[classes >= 0], minlength=_class_count(image))
+    return np.bincount(classes[classes >= 0], minlength=class_count(image))
 
 
-def _class_count(image: ChipImage) -> int:
+def class_count(image: ChipImage) -> int:
+    """Number of classes that the image's output features stand for."""
     return -(-image.output_features // image.readout_stride)
 
 

@@ -13,4 +13,4 @@ def demo_stages(demo: Demo) -> dict[str, Any]:
         "accuracy": demo.estimate.accuracy,
         "synops_per_sample": demo.estimate.synops_per_sample,
     }
-    return {"stages": {**demo.run.metrics["stages"], f"chip image on {demo.image.device}": image}}
+    return {"stages": {**demo.run.metrics["stages"], "chip_image": image}}

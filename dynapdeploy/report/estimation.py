@@ -6,7 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from dynapdeploy.estimate import Estimate, Spread
-from dynapdeploy.report.figures import count, figure, percent, si
+from dynapdeploy.report.energy import energy_content, energy_lines
+from dynapdeploy.report.figures import count, percent, si
+from dynapdeploy.report.timing import latency_content, load_content, timing_lines
 
 
 def estimate_content(result: Estimate) -> dict[str, Any]:
@@ -23,14 +25,11 @@ def estimate_content(result: Estimate) -> dict[str, Any]:
         "synops_per_sample": result.synops_per_sample,
         "events_per_sample": result.events_per_sample,
         "duration_s_per_sample": result.duration_s_per_sample,
-        "energy": {
-            "dynamic_j_per_sample": figure(energy.dynamic_j_per_sample, "J", "predicted"),
-            "low_j_per_sample": figure(energy.low_j_per_sample, "J", "predicted"),
-            "high_j_per_sample": figure(energy.high_j_per_sample, "J", "predicted"),
-            "joules_per_synop": figure(energy.joules_per_synop, "J", "predicted"),
-            "source": energy.source,
-            "assumptions": list(energy.assumptions),
-        },
+        "macs": result.macs,
+        "synops_per_mac": result.synops_per_mac,
+        "energy": energy_content(energy),
+        "load": load_content(result.load),
+        "latency": latency_content(result.latency),
         "layers": [asdict(layer) for layer in result.layers],
         "settings": asdict(result.settings),
     }
@@ -89,6 +88,8 @@ def estimate_lines(result: Estimate) -> list[str]:
         f"{energy.joules_per_synop:.3g} J per SynOp "
         f"({si(energy.low_j_per_sample, 'J')} to {si(energy.high_j_per_sample, 'J')}; "
         f"{energy.source})",
+        *energy_lines(energy, result.synops_per_mac, result.macs),
+        *timing_lines(result.load, result.latency),
     ]
     if result.jitter_synops is not None:
         synops, accuracy_spread = result.jitter_synops, result.jitter_accuracy

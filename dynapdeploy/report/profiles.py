@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dynapdeploy.chip.profile import Profile
+from dynapdeploy.report.figures import si
 
 
 def profiles_table(profiles: Sequence[Profile]):
@@ -49,7 +50,14 @@ def profile_table(profile: Profile) -> list:
         f"{profile.energy.joules_per_synop_high:.3g}): "
         f"{profile.energy.source}"
     )
-    return [cores, limits, energy, *([profile.note] if profile.note else [])]
+    idle = profile.idle_power
+    power = (
+        "idle power: no public figure"
+        if idle is None
+        else f"idle power: {si(idle.total_w, 'W')}, each rail ± {si(idle.uncertainty_w, 'W')}: "
+        f"{idle.source}"
+    )
+    return [cores, limits, energy, power, *([profile.note] if profile.note else [])]
 
 
 def _total(profile: Profile, kind: str) -> str:

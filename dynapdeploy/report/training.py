@@ -9,11 +9,12 @@ from dynapdeploy.report.figures import count, percent
 
 STAGES = {
     "qrelu": "QReLU net",
-    "emulator_before": "emulator, before fine-tuning",
+    "emulator_untuned": "emulator, before fine-tuning",
     "emulator": "emulator, after fine-tuning",
-    "qrelu_after": "QReLU net, after fine-tuning",
+    "chip_image": "the chip image, in the emulator",
 }
-"""Names of the stages for people."""
+"""Names of the stages for people. What the QReLU net makes of weights that were tuned for the chip
+(``qrelu_tuned``) is no result, and not shown."""
 
 
 def stage_content(metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,9 +31,11 @@ def stage_table(metrics: Mapping[str, Any], title: str = "accuracy at each stage
     table.add_column("accuracy", justify="right")
     table.add_column("SynOps per sample", justify="right")
     for name, stage in metrics["stages"].items():
+        if name not in STAGES:
+            continue
         synops = stage.get("synops_per_sample")
         table.add_row(
-            STAGES.get(name, name),
+            STAGES[name],
             percent(stage.get("accuracy")),
             "–" if synops is None else count(synops),
         )

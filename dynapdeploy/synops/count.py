@@ -9,6 +9,7 @@ synapses, nominal    the same with the fan-out that ignores borders
 parameters           weights and biases, BatchNorm's own apart in a row of its own
 MACs                 neurons * fan-in, multiplications of one pass of the analog network; taps that
                      fall on zero padding are included
+MACs, SynOpLoss      by the formula in the code of Sorbaro et al. (2020); not for an image
 operations           2 * MACs + neurons with a nonzero bias, as snn_toolbox counts an analog network
 fan-in               weights per neuron
 fan-out              neurons that one spike sent to the layer reaches: nominal, and the mean of the
@@ -30,6 +31,7 @@ from dynapdeploy.events import Shape
 from dynapdeploy.graph.graph import Graph
 from dynapdeploy.graph.nodes import BatchNorm2d, Conv2d, Linear
 from dynapdeploy.synops.paths import paths
+from dynapdeploy.synops.published import synoploss_macs
 
 if TYPE_CHECKING:
     from torch import nn
@@ -55,11 +57,15 @@ class LayerCount:
 
 @dataclass(frozen=True)
 class Count:
-    """A network's layers in order, and their sums."""
+    """A network's layers in order, and their sums.
+
+    ``macs_synoploss`` is None for a chip image, see :mod:`dynapdeploy.synops.published`.
+    """
 
     source: str
     input_shape: Shape
     layers: tuple[LayerCount, ...]
+    macs_synoploss: int | None = None
 
     def _total(self, column: str) -> int:
         return sum(getattr(layer, column) for layer in self.layers)
@@ -130,7 +136,8 @@ def count_graph(graph: Graph, input_shape: Shape | None = None) -> Count:
         raise SourceError(
             f"{graph.source}: it has no layer with weights, there is nothing to count"
         )
-    return Count(graph.source, shapes[graph.input], tuple(rows))
+    published = synoploss_macs(graph, shapes)
+    return Count(graph.source, shapes[graph.input], tuple(rows), published)
 
 
 @dataclass

@@ -27,12 +27,19 @@ class Path:
         layer: name of the Conv2d or Linear that its spikes reach.
         exact: int64 ``[c, h, w]`` of the population, connections that exist.
         nominal: connections per spike when borders are ignored.
+        arrivals: int64 ``[c, h, w]`` of the population: how many times one of its spikes arrives
+            at the layer; 0 where pooling drops it.
     """
 
     source: str
     layer: str
     exact: np.ndarray
     nominal: float
+    arrivals: np.ndarray
+
+
+Reach = tuple[np.ndarray, float, np.ndarray]
+"""exact, nominal, arrivals of a :class:`Path`."""
 
 
 def populations(graph: Graph) -> tuple[str, ...]:
@@ -58,9 +65,7 @@ def paths(graph: Graph, shapes: Mapping[str, Shape]) -> tuple[Path, ...]:
     bare = _before_weights(graph)
     for source in populations(graph):
         reached = _reached(graph, shapes, source, bare)
-        found += [
-            Path(source, layer, exact, nominal) for layer, (exact, nominal) in reached.items()
-        ]
+        found += [Path(source, layer, *reach) for layer, reach in reached.items()]
     return tuple(found)
 
 
@@ -92,48 +97,60 @@ def _before_weights(graph: Graph) -> set[str]:
 
 def _reached(
     graph: Graph, shapes: Mapping[str, Shape], name: str, bare: set[str]
-) -> dict[str, tuple[np.ndarray, float]]:
-    found: dict[str, tuple[np.ndarray, float]] = {}
+) -> dict[str, Reach]:
+    found: dict[str, Reach] = {}
     for target in graph.outputs[name]:
-        for layer, (exact, nominal) in _through(graph, shapes, name, target, bare).items():
+        for layer, (exact, nominal, arrivals) in _through(
+            graph, shapes, name, target, bare
+        ).items():
             if layer in found:
-                exact, nominal = exact + found[layer][0], nominal + found[layer][1]
-            found[layer] = exact, nominal
+                before = found[layer]
+                exact, arrivals = exact + before[0], arrivals + before[2]
+                nominal = nominal + before[1]
+            found[layer] = exact, nominal, arrivals
     return found
 
 
 def _through(
     graph: Graph, shapes: Mapping[str, Shape], name: str, target: str, bare: set[str]
-) -> dict[str, tuple[np.ndarray, float]]:
+) -> dict[str, Reach]:
     node, shape = graph.nodes[target], shapes[name]
     if isinstance(node, Conv2d | Linear):
-        return {target: _direct(node, shape)}
+        return {target: (*_direct(node, shape), np.ones(shape, np.int64))}
     if isinstance(node, ReLU | IAF) and target not in bare:
         return {}
     behind = _reached(graph, shapes, target, bare)
     if isinstance(node, Pool2d):
+        geometry = shape, node.kernel, node.stride, node.padding
         return {
-            layer: (pool_back(exact, shape, node.kernel, node.stride, node.padding), nominal)
-            for layer, (exact, nominal) in behind.items()
+            layer: (pool_back(exact, *geometry), nominal, pool_back(arrivals, *geometry))
+            for layer, (exact, nominal, arrivals) in behind.items()
         }
     if isinstance(node, Flatten):
         return {
-            layer: (exact.reshape(shape), nominal) for layer, (exact, nominal) in behind.items()
+            layer: (exact.reshape(shape), nominal, arrivals.reshape(shape))
+            for layer, (exact, nominal, arrivals) in behind.items()
         }
     if isinstance(node, Concat):
         before = graph.inputs[target][: graph.inputs[target].index(name)]
         first = sum(shapes[other][0] for other in before)
+        own = slice(first, first + shape[0])
         return {
-            layer: (exact[first : first + shape[0]], nominal)
-            for layer, (exact, nominal) in behind.items()
+            layer: (exact[own], nominal, arrivals[own])
+            for layer, (exact, nominal, arrivals) in behind.items()
         }
     return behind
 
 
+def layer_fanout(node: Conv2d | Linear) -> float:
+    """Nominal fan-out of one spike that arrives at a layer."""
+    if isinstance(node, Linear):
+        return float(node.weight.shape[0])
+    return nominal_fanout(tuple(node.weight.shape), node.stride, node.groups)  # type: ignore[arg-type]
+
+
 def _direct(node: Conv2d | Linear, shape: Shape) -> tuple[np.ndarray, float]:
     if isinstance(node, Linear):
-        features = node.weight.shape[0]
-        return np.full(shape, features, np.int64), float(features)
+        return np.full(shape, node.weight.shape[0], np.int64), layer_fanout(node)
     geometry = tuple(node.weight.shape), node.stride, node.padding, node.dilation, node.groups
-    exact = fanout_map(shape, *geometry, node.padding_mode)
-    return exact, nominal_fanout(tuple(node.weight.shape), node.stride, node.groups)
+    return fanout_map(shape, *geometry, node.padding_mode), layer_fanout(node)  # type: ignore[arg-type]

@@ -75,7 +75,7 @@ def rebuild(layers: Sequence[Mapping[str, Any]], origin: str) -> nn.Sequential:
             built.append(
                 make(**{k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()})
             )
-        except (KeyError, TypeError, ValueError, RuntimeError) as fault:
+        except (KeyError, TypeError, ValueError, RuntimeError, OverflowError) as fault:
             raise SourceError(f"{origin}: layer {number} is damaged ({fault})") from fault
     return nn.Sequential(*built)
 

@@ -28,7 +28,12 @@ def settings_for(mode: str, settings: TrainingSettings) -> TrainingSettings:
         raise InputError(f"mode: {mode!r} is unknown, known are {', '.join(MODES)}")
     if mode in ("nopenalty", "weightscaling"):
         return dataclasses.replace(
-            settings, quantized=False, target_synops=None, target_energy_j=None, target_ratio=None
+            settings,
+            quantized=False,
+            penalty=0.0,
+            target_synops=None,
+            target_energy_j=None,
+            target_ratio=None,
         )
     if not (settings.target_synops or settings.target_energy_j or settings.target_ratio):
         raise InputError(f"mode {mode}: it needs a target for its SynOp loss")

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from dynapdeploy.errors import SourceError
-from dynapdeploy.files import replacing
+from dynapdeploy.files import write_bytes
 from dynapdeploy.training.metrics import EpochMetrics
 
 FILE = "checkpoint.safetensors"
@@ -49,7 +49,7 @@ class Checkpoint:
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write it into ``folder``, whole or not at all. Raises ``OutputError``."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors = {f"weights.{k}": v.detach().cpu().clone() for k, v in checkpoint.weights.items()}
     tensors |= {f"optimizer.{k}": v.detach().cpu().clone() for k, v in checkpoint.optimizer.items()}
@@ -61,8 +61,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         "rows": [asdict(row) for row in checkpoint.rows],
         "facts": dict(checkpoint.facts),
     }
-    with replacing(folder / FILE) as temporary:
-        save_file(tensors, temporary, {"state": json.dumps(state)})
+    write_bytes(folder / FILE, save(tensors, {"state": json.dumps(state)}))
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:
@@ -93,7 +92,15 @@ def load_checkpoint(folder: Path) -> Checkpoint:
             _part(tensors, "weights."),
             _part(tensors, "optimizer."),
         )
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as fault:
+    except (
+        SafetensorError,
+        OSError,
+        KeyError,
+        TypeError,
+        ValueError,
+        RecursionError,
+        OverflowError,
+    ) as fault:
         raise SourceError(f"{path}: damaged, or not a checkpoint ({fault})") from fault
 
 

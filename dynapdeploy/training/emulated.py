@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,15 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
-from dynapdeploy.chip.compile import compile_graph
-from dynapdeploy.chip.image import ChipImage, InputCoding
-from dynapdeploy.chip.profile import load_profile
+from dynapdeploy.chip.image import ChipImage
+from dynapdeploy.chip.input_coding import InputCoding
 from dynapdeploy.emulator import Emulator
 from dynapdeploy.events import Shape
-from dynapdeploy.graph.from_torch import read_torch
-
-DEVICE = "unbounded"
-"""Profile that nets in training are quantized for: every chip's arithmetic, no memory limit."""
+from dynapdeploy.processors import processors
+from dynapdeploy.training.weight_grid import compiled
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +40,7 @@ def chip_image(
     Raises:
         CheckFailed: no chip of the family runs such a net.
     """
-    graph = read_torch(model, input_shape=input_shape)
-    return compile_graph(graph, load_profile(DEVICE)).image(coding)
+    return compiled(model, input_shape).image(coding)
 
 
 def spike_counts(
@@ -82,7 +77,7 @@ def spike_counts(
             for core in image.cores if layers else ():
                 found[core.name][index] = _histogram(result.monitored[core.core], core.output_shape)
 
-    workers = max(1, min(workers or os.cpu_count() or 1, count))
+    workers = max(1, min(workers or processors(), count))
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(run, (range(first, count, workers) for first in range(workers))))
     return SpikeCounts(found, output, synops)

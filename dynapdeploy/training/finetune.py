@@ -7,6 +7,12 @@ the quantized net on the recording itself. Backward, each layer is taken for the
 convolution of the counts before it: the gradient passes where that sum is positive and also where
 the chip fired although it is not. Rounding of the weights is passed straight through. SynOps are
 those of the counts, so the SynOp loss sees what the chip would spend.
+
+The SynOp loss alone settles where its pull and that of the prediction loss are equal, above the
+target. A multiplier ``m >= 0`` that grows while the net is above the target closes the gap (the
+method of multipliers): the loss is ``prediction + penalty * r**2 + m * r`` with
+``r = (SynOps - target) / target``, and after each step ``m`` grows by ``MULTIPLIER_GAIN * r`` over
+the number of steps.
 """
 
 from __future__ import annotations
@@ -22,13 +28,18 @@ from torch.nn import functional
 
 from dynapdeploy.errors import SourceError, TrainingFailed
 from dynapdeploy.events import Shape
-from dynapdeploy.training.emulated import SpikeCounts, chip_image, spike_counts
+from dynapdeploy.training.emulated import SpikeCounts, spike_counts
 from dynapdeploy.training.qrelu import QReLU
 from dynapdeploy.training.step import epoch_seed, step_order
-from dynapdeploy.training.synop_loss import SynOpMeter, synop_loss
+from dynapdeploy.training.synop_loss import SynOpMeter
+from dynapdeploy.training.weight_grid import WeightGrid
 
-LEARNING_RATE = 5e-3
+LEARNING_RATE = 1e-2
 """Of Adam at the first step; half a cosine down to 0."""
+MULTIPLIER_GAIN = 36.0
+"""Growth of the multiplier over all steps, per unit of relative distance from the target."""
+MULTIPLIER_STEP = 0.1
+"""The most it grows in one step, per unit; short runs would overshoot otherwise."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +86,8 @@ def finetune(
         CheckFailed: no chip of the family runs such a net.
     """
     model.eval()
+    grid = WeightGrid(model, input_shape)
+    multiplier = 0.0
     optimizer = torch.optim.Adam(model.parameters(), learning_rate)
     used = min(samples_per_epoch, len(labels))
     steps = -(-used // batch)
@@ -88,12 +101,12 @@ def finetune(
                 group["lr"] = learning_rate * 0.5 * (1 + np.cos(np.pi * share))
             chosen = order[step * batch : (step + 1) * batch]
             events = recordings(chosen, random)
-            counts = spike_counts(chip_image(model, input_shape), events)
+            counts = spike_counts(grid.chip_image(), events)
             y = torch.as_tensor(labels[chosen])
             output, synops = imposed(model, meter, input_counts(events, input_shape), counts)
             prediction = functional.cross_entropy(output * temperature, y)
-            loss_synops = synop_loss(synops, target) if target else prediction.new_zeros(())
-            loss = prediction + penalty * loss_synops
+            above = (synops - target) / target if target else prediction.new_zeros(())
+            loss = prediction + penalty * above.square() + multiplier * above
             if not torch.isfinite(loss):
                 raise TrainingFailed(
                     f"fine-tuning epoch {epoch + 1}, step {step + 1}: the loss is {float(loss)}; "
@@ -102,9 +115,13 @@ def finetune(
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            right = (output.argmax(1) == y).sum()
-            figures = [float(v.detach()) for v in (prediction, loss_synops, right / len(y))]
-            sums += np.array([*figures, counts.synops.mean()]) * len(y)
+            distance = float(above.detach())
+            if penalty:
+                rate = min(MULTIPLIER_STEP, MULTIPLIER_GAIN / (epochs * steps))
+                multiplier = max(0.0, multiplier + rate * distance)
+            right = float((torch.from_numpy(counts.output).argmax(1) == y).float().mean())
+            figures = [float(prediction.detach()), distance**2, right, counts.synops.mean()]
+            sums += np.array(figures) * len(y)
             if on_step:
                 on_step(epoch * steps + step + 1, epochs * steps)
         if on_epoch:

@@ -10,13 +10,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from dynapdeploy.chip.image import InputCoding
+from dynapdeploy.chip.input_coding import InputCoding
 from dynapdeploy.data import Dataset, draw, open_dataset
 from dynapdeploy.errors import DataError, InputError, SourceError
 from dynapdeploy.training.architecture import describe, quantizable
 from dynapdeploy.training.checkpoint import load_checkpoint, restore_optimizer, restore_weights
 from dynapdeploy.training.metrics import EpochMetrics
 from dynapdeploy.training.models import MODELS, build
+from dynapdeploy.training.run import TrainingRun, load_run
 from dynapdeploy.training.samples import Samples, check_classes, load_samples
 from dynapdeploy.training.settings import TrainingSettings
 from dynapdeploy.training.synop_loss import SynOpMeter, meter
@@ -47,8 +48,17 @@ class Job:
     start_epoch: int = 0
 
 
-def prepare(settings: TrainingSettings, folder: Path, resume: bool, tell: Progress) -> Job:
+def prepare(
+    settings: TrainingSettings,
+    folder: Path,
+    resume: bool,
+    tell: Progress,
+    start: TrainingRun | None = None,
+) -> Job:
     """Read data and model, resolve the target, and take up a checkpoint where ``resume`` says so.
+
+    With ``start``, the first weights are those of that run before its fine-tuning, and the SynOps
+    "before training" are what the net needs with them.
 
     Raises as :func:`dynapdeploy.training.trainer.train`.
     """
@@ -61,6 +71,10 @@ def prepare(settings: TrainingSettings, folder: Path, resume: bool, tell: Progre
     test_set = _test_set(settings)
     model, coding = _model(settings, train_set)
     describe(model)
+    if start is not None:
+        first = load_run(start.folder, tuned=False).module.state_dict().values()
+        named = dict(zip(model.state_dict(), first, strict=False))
+        restore_weights(model, named, str(start.folder))
 
     def read(split: str) -> Callable[[int, int], None]:
         return lambda done, total: tell(f"reading {split} data", done, total, "")

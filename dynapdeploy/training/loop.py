@@ -17,9 +17,10 @@ from dynapdeploy.errors import EnvironmentLacks, TrainingFailed
 from dynapdeploy.training.metrics import EpochMetrics
 from dynapdeploy.training.models import Recipe
 from dynapdeploy.training.samples import Samples
-from dynapdeploy.training.step import epoch_seed, learning_rate, output_counts, shifted, step_order
+from dynapdeploy.training.step import epoch_seed, learning_rate, outputs, shifted, step_order
 from dynapdeploy.training.synop_loss import SynOpMeter, synop_loss
 from dynapdeploy.training.target import annealed
+from dynapdeploy.training.weight_grid import WeightGrid
 
 OnEpoch = Callable[[EpochMetrics], None]
 OnStep = Callable[[int, int], None]
@@ -39,6 +40,8 @@ class QReLUTraining(lightning.LightningModule):
         start_epoch: epochs that are done.
         on_epoch: called after each epoch; test figures are filled in there.
         on_step: called with the number of steps done and of all.
+        grid: compute with the weights that quantization makes, and pass their gradients straight
+            through; None: with the weights as they are.
     """
 
     def __init__(
@@ -56,13 +59,15 @@ class QReLUTraining(lightning.LightningModule):
         on_epoch: OnEpoch,
         on_step: OnStep,
         optimizer: torch.optim.Optimizer,
+        grid: WeightGrid | None = None,
     ):
         super().__init__()
         self.model = model
         self.meter, self.samples, self.recipe = meter, samples, recipe
         self.seed, self.target, self.untrained, self.penalty = seed, target, untrained, penalty
         self.start_epoch, self.on_epoch, self.on_step = start_epoch, on_epoch, on_step
-        self.optimizer = optimizer
+        self.optimizer, self.grid = optimizer, grid
+        self.kept: list[torch.Tensor] = []
         self.steps = math.ceil(len(samples) / recipe.batch)
 
     @property
@@ -90,7 +95,10 @@ class QReLUTraining(lightning.LightningModule):
             group["lr"] = learning_rate(self.recipe.learning_rate, share)
         chosen = self.order[step * self.recipe.batch : (step + 1) * self.recipe.batch]
         x, y = self._shift(self.samples.x[chosen]), self.samples.y[chosen]
-        output = output_counts(self.model, x)
+        if self.grid is not None:
+            self.kept = self.grid.keep()
+            self.grid.snap()
+        output = outputs(self.model, x, rounded=self.target is None)
         prediction = functional.cross_entropy(output * self.recipe.temperature, y)
         synops = self.meter.total(x)
         self.now = None if self.target is None else annealed(self.target, self.untrained, share)
@@ -106,6 +114,10 @@ class QReLUTraining(lightning.LightningModule):
             )
         self.on_step(done + 1, self.recipe.epochs * self.steps)
         return loss
+
+    def on_after_backward(self) -> None:
+        if self.grid is not None:
+            self.grid.restore(self.kept)
 
     def on_train_epoch_end(self) -> None:
         count = len(self.samples)

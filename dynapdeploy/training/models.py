@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dynapdeploy.chip.image import InputCoding, PixelCoding
+from dynapdeploy.chip.input_coding import InputCoding, PixelCoding
 from dynapdeploy.errors import SourceError
 from dynapdeploy.events import Shape
 
@@ -83,7 +83,7 @@ _MODELS = (
         (1, 64, 64),
         10,
         _layers("mnist_dvs"),
-        Recipe(epochs=100, dropout=0.2),
+        Recipe(epochs=120, dropout=0.1),
     ),
     Model(
         "mnist",

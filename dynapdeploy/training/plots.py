@@ -1,14 +1,20 @@
-"""Plots of a training run, as PNG files."""
+"""Plots of a training run and of many nets side by side, as PNG files."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from dynapdeploy.files import replacing
 from dynapdeploy.training.metrics import EpochMetrics
 
 LOSSES, CURVES = "losses.png", "accuracy_synops.png"
+SMOOTHING = (0.05, 0.2, 0.5, 0.2, 0.05)
+"""Weights of a point and its two neighbours on either side (Sorbaro et al. 2020, figure 2)."""
+Points = Sequence[tuple[float, float]]
+"""SynOps per sample and accuracy (0 to 1) of several nets."""
 
 
 def plot_losses(path: Path, rows: Sequence[EpochMetrics]) -> None:
@@ -36,6 +42,87 @@ def plot_curves(path: Path, rows: Sequence[EpochMetrics]) -> None:
     _finish(figure, axes, rows, path)
 
 
+def plot_methods(
+    path: Path, methods: Mapping[str, Points], baseline: tuple[float, float] | None = None
+) -> None:
+    """Accuracy over SynOps, logarithmic, of several methods: points and smoothed lines.
+
+    Args:
+        methods: SynOps per sample and accuracy of each net, by the name of its method.
+        baseline: those of the net without any of them, a star.
+
+    Raises:
+        OutputError: ``path`` cannot be written.
+    """
+    figure, axes = _figure()
+    for name, points in methods.items():
+        synops, accuracy = smoothed(points)
+        (line,) = axes.semilogx(synops, accuracy, label=name)
+        axes.semilogx(*zip(*points, strict=True), ".", color=line.get_color())
+    if baseline is not None:
+        axes.semilogx(*baseline, "k*", markersize=12, label="baseline")
+    axes.set_xlabel("SynOps per sample")
+    axes.set_ylabel("accuracy")
+    axes.legend(fontsize="small")
+    _write(figure, path)
+
+
+def smoothed(points: Points) -> tuple[np.ndarray, np.ndarray]:
+    """SynOps in rising order and the accuracies averaged with :data:`SMOOTHING`.
+
+    At the ends the weights that fall outside are left out and the others scaled to sum 1.
+    """
+    ordered = np.array(sorted(points), dtype=float).reshape(-1, 2)
+    reach, count = len(SMOOTHING) // 2, len(ordered)
+    accuracy = np.empty(count)
+    for place in range(count):
+        near = np.arange(max(0, place - reach), min(count, place + reach + 1))
+        weights = np.array(SMOOTHING)[near - place + reach]
+        accuracy[place] = np.average(ordered[near, 1], weights=weights)
+    return ordered[:, 0], accuracy
+
+
+def plot_simulations(path: Path, nets: Mapping[str, Points]) -> None:
+    """The same nets by several simulations (ANN, SNN, emulator); lines join what is one net.
+
+    Args:
+        nets: SynOps and accuracy by simulation; the n-th point of each is the n-th net.
+
+    Raises:
+        OutputError: ``path`` cannot be written.
+    """
+    figure, axes = _figure()
+    for name, points in nets.items():
+        axes.semilogx(*zip(*points, strict=True), "o", label=name)
+    for net in zip(*nets.values(), strict=True):
+        axes.semilogx(*zip(*net, strict=True), "k-", linewidth=0.5)
+    axes.set_xlabel("SynOps per sample")
+    axes.set_ylabel("accuracy")
+    axes.legend(fontsize="small")
+    _write(figure, path)
+
+
+def plot_layers(path: Path, nets: Mapping[str, Mapping[str, float]]) -> None:
+    """SynOps per sample of each layer, bars of several nets side by side.
+
+    Args:
+        nets: SynOps by layer, by the name of the net ("baseline", "selected").
+
+    Raises:
+        OutputError: ``path`` cannot be written.
+    """
+    figure, axes = _figure()
+    layers = list(dict.fromkeys(layer for net in nets.values() for layer in net))
+    width = 0.8 / max(1, len(nets))
+    for number, (name, net) in enumerate(nets.items()):
+        places = np.arange(len(layers)) + number * width
+        axes.bar(places, [net.get(layer, 0.0) for layer in layers], width, label=name)
+    axes.set_xticks(np.arange(len(layers)) + 0.4 - width / 2, layers)
+    axes.set_ylabel("SynOps per sample")
+    axes.legend(fontsize="small")
+    _write(figure, path)
+
+
 def _or_gap(value: float | None) -> float:
     return float("nan") if value is None else value
 
@@ -55,5 +142,9 @@ def _finish(figure, axes, rows: Sequence[EpochMetrics], path: Path) -> None:
         axes.axvspan(plain + 0.5, len(rows) + 0.5, alpha=0.15, label="fine-tuning on the emulator")
     axes.set_xlabel("epoch")
     axes.legend(fontsize="small")
+    _write(figure, path)
+
+
+def _write(figure, path: Path) -> None:
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png", metadata={"Software": None})

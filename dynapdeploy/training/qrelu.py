@@ -68,14 +68,15 @@ class _Quantized(torch.autograd.Function):
 class _Metered(torch.autograd.Function):
     """Spikes and their SynOps at once: one pass over the map less in each direction than apart.
 
-    Only the sign of ``x`` is kept for the way back, so that ``x`` itself can be freed, as with a plain ReLU.
+    Only the sign of ``x`` is kept for the way back, so that ``x`` itself can be freed, as with a
+    plain ReLU.
     """
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, fanout: torch.Tensor, quantized: bool):
         ctx.save_for_backward(x > 0, fanout)
         y = _spikes(x, quantized)
-        return y, (y.sum(0) * fanout).sum() / len(y)
+        return y, (y.flatten(1) @ fanout.flatten()).sum() / len(y)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor):

@@ -10,18 +10,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
-from dynapdeploy.chip.image import InputCoding, PixelCoding
+from dynapdeploy.chip.input_coding import InputCoding, PixelCoding
 from dynapdeploy.errors import DeployError, SourceError
 from dynapdeploy.events import Shape
-from dynapdeploy.files import replacing, write_text
+from dynapdeploy.files import write_bytes, write_text
 from dynapdeploy.training.architecture import describe, rebuild
 from dynapdeploy.training.checkpoint import restore_weights
 from dynapdeploy.training.settings import TrainingSettings, settings_from
 
 SCHEMA_VERSION = 1
 WEIGHTS, RECORD, METRICS = "model.safetensors", "run.json", "metrics.csv"
+UNTUNED = "untuned.safetensors"
+"""Weights before fine-tuning on the emulator: those that the QReLU net is good with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +57,7 @@ class TrainingRun:
 
 def save_run(run: TrainingRun) -> None:
     """Write weights, then the record that vouches for them. Raises ``OutputError``."""
-    from safetensors.torch import save_file
-
-    state = {
-        name: tensor.detach().cpu().contiguous() for name, tensor in run.module.state_dict().items()
-    }
-    with replacing(run.folder / WEIGHTS) as temporary:
-        save_file(state, temporary)
+    save_weights(run.folder / WEIGHTS, run.module)
     record = {
         "schema_version": SCHEMA_VERSION,
         "model": run.settings.model,
@@ -69,7 +66,10 @@ def save_run(run: TrainingRun) -> None:
         "classes": list(run.classes),
         "input_coding": asdict(run.coding),
         "layers": describe(run.module),
-        "weights_sha256": hashlib.sha256((run.folder / WEIGHTS).read_bytes()).hexdigest(),
+        "weights_sha256": {
+            name: hashlib.sha256((run.folder / name).read_bytes()).hexdigest()
+            for name in (WEIGHTS, UNTUNED)
+        },
         "settings": run.settings.as_dict(),
         "threads": run.settings.recipe.threads,
         "versions": _versions(),
@@ -78,8 +78,22 @@ def save_run(run: TrainingRun) -> None:
     write_text(run.folder / RECORD, json.dumps(record, indent=2) + "\n")
 
 
-def load_run(folder) -> TrainingRun:
+def save_weights(path: Path, module: nn.Module) -> None:
+    """Write the state dict of ``module`` as safetensors. Raises ``OutputError``."""
+    from safetensors.torch import save
+
+    state = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()
+    }
+    write_bytes(path, save(state))
+
+
+def load_run(folder, *, tuned: bool = True) -> TrainingRun:
     """Rebuild the network of a training folder. Runs no code of the folder.
+
+    Args:
+        tuned: with the final weights, which belong on the chip; else with those before fine-tuning
+            on the emulator, which belong into the QReLU net and the time-step simulation.
 
     Raises:
         SourceError: the folder or a file in it is missing or damaged.
@@ -90,24 +104,29 @@ def load_run(folder) -> TrainingRun:
     folder = Path(folder)
     if not folder.is_dir():
         raise SourceError(f"{folder}: there is no such training folder")
-    for name in (RECORD, WEIGHTS):
+    weights_file = WEIGHTS if tuned else UNTUNED
+    for name in (RECORD, weights_file):
         if not (folder / name).is_file():
             raise SourceError(f"{folder}: not a finished training folder, {name} is missing")
     try:
         record = json.loads((folder / RECORD).read_text())
-        content = (folder / WEIGHTS).read_bytes()
-    except (OSError, ValueError) as fault:
+        content = (folder / weights_file).read_bytes()
+    except (OSError, ValueError, RecursionError) as fault:
         raise SourceError(f"{folder / RECORD}: damaged or unreadable ({fault})") from fault
     if not isinstance(record, dict) or record.get("schema_version") != SCHEMA_VERSION:
         raise SourceError(f"{folder / RECORD}: schema version {SCHEMA_VERSION} was expected")
-    if hashlib.sha256(content).hexdigest() != record.get("weights_sha256"):
+    known = record.get("weights_sha256")
+    if not isinstance(known, dict) or hashlib.sha256(content).hexdigest() != known.get(
+        weights_file
+    ):
         raise SourceError(
-            f"{folder / WEIGHTS}: damaged, it is not the file that {RECORD} describes"
+            f"{folder / weights_file}: damaged, it is not the file that {RECORD} describes"
         )
     try:
         weights = load(content)
+        _check_sizes(record["layers"], weights, str(folder / RECORD))
         module = rebuild(record["layers"], str(folder / RECORD))
-        restore_weights(module, weights, str(folder / WEIGHTS))
+        restore_weights(module, weights, str(folder / weights_file))
         channels, height, width = (int(size) for size in record["input_shape"])
         return TrainingRun(
             folder,
@@ -118,10 +137,28 @@ def load_run(folder) -> TrainingRun:
             settings_from(record["settings"], str(folder / RECORD)),
             record["metrics"],
         )
-    except (SafetensorError, KeyError, TypeError, ValueError) as fault:
+    except (
+        SafetensorError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+    ) as fault:
         raise SourceError(
             f"{folder / RECORD}: damaged ({type(fault).__name__}: {fault})"
         ) from fault
+
+
+def _check_sizes(layers: Any, weights: Mapping[str, torch.Tensor], origin: str) -> None:
+    """Refuse layers of other sizes than the weights have, before memory is taken for them."""
+    with torch.device("meta"):
+        claimed = rebuild(layers, origin).state_dict()
+    for name, tensor in claimed.items():
+        if name not in weights or weights[name].shape != tensor.shape:
+            raise SourceError(
+                f"{origin}: damaged, {name} of shape {tuple(tensor.shape)} is not in the weights"
+            )
 
 
 def _coding(values: Mapping[str, Any]) -> InputCoding:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from dynapdeploy.chip.image import InputCoding
+from dynapdeploy.chip.input_coding import InputCoding
 from dynapdeploy.data import Dataset
 from dynapdeploy.data.frames import frames
 from dynapdeploy.errors import DataError, Mismatch

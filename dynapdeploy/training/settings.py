@@ -25,11 +25,14 @@ class TrainingSettings:
         seed: of weights, order of the data, dropout and shifts.
         target_synops: SynOps per sample to train towards, those of the input included.
         target_energy_j: the same in joules per sample.
-        target_ratio: the same as a share of what the untrained net needs.
+        target_ratio: the same as a share of what the untrained net needs. Without any of the three,
+            :data:`dynapdeploy.training.target.DEFAULT_RATIO`.
         joules_per_synop: to turn joules into SynOps.
         fanout: ``"exact"`` or ``"nominal"``, for the SynOp loss.
-        penalty: factor of the SynOp loss.
+        penalty: factor of the SynOp loss; 0 for none.
         quantized: round the activations down to whole spikes while training.
+        quantize_weights: train with the 8-bit weights and whole thresholds that the quantizer
+            makes of the weights, and end with weights that quantization leaves as they are.
         finetune: train on with the emulator's spike counts afterwards.
         finetune_epochs, finetune_samples: passes of that fine-tuning, and samples per pass at
             most; nets with many SynOps get fewer (see :mod:`dynapdeploy.training.tuning_stage`).
@@ -53,10 +56,11 @@ class TrainingSettings:
     target_ratio: float | None = None
     joules_per_synop: float = JOULES_PER_SYNOP
     fanout: str = "exact"
-    penalty: float = 5.0
+    penalty: float = 3.0
     quantized: bool = True
+    quantize_weights: bool = False
     finetune: bool = True
-    finetune_epochs: int = 15
+    finetune_epochs: int = 30
     finetune_samples: int = 1000
     accelerator: str = "auto"
     limit: int | None = None

@@ -9,18 +9,29 @@ from torch.nn import functional
 from dynapdeploy.training.qrelu import QReLU
 
 
-def output_counts(model: nn.Sequential, x: torch.Tensor) -> torch.Tensor:
-    """Output spikes ``[n, classes]``, with the gradient of the sums before the last QReLU.
+def outputs(model: nn.Sequential, x: torch.Tensor, *, rounded: bool) -> torch.Tensor:
+    """What the loss sees of the output, ``[n, classes]``.
 
-    The gradient goes through silent classes too: a class that fires for no sample could not learn
-        otherwise.
+    Either way silent classes have a gradient; a class that fires for no sample could not learn
+    otherwise.
+
+    Args:
+        rounded: output spikes, with the gradient of the sums before the last QReLU. Otherwise
+            those sums
+            themselves: a class can then be denied by a negative sum, which costs no spikes, and
+                nets under
+            a SynOp target learn better (the paper trains its CIFAR-10 net in this way). Without a
+            target, rounding gives the better net.
     """
     modules = list(model)
     last = max((i for i, m in enumerate(modules) if isinstance(m, QReLU)), default=-1)
     if any(isinstance(m, nn.Conv2d | nn.Linear) for m in modules[last + 1 :]):
         last = -1
     for index, module in enumerate(modules):
-        x = straight_through(x, module) if index == last else module(x)
+        if index != last:
+            x = module(x)
+        elif rounded:
+            x = straight_through(x, module)
     return x.flatten(1)
 
 

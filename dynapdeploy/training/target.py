@@ -16,8 +16,15 @@ for.
 A full penalty from the first step on silences nets before they have learned anything."""
 
 
+DEFAULT_RATIO = 0.3
+"""Target as a share of the untrained net's SynOps where none is asked for; at least twice the
+input's.
+
+Nets without any target spend ten times the SynOps and survive the chip's dynamics worse."""
+
+
 def resolve_target(settings: TrainingSettings, untrained: float, source: float) -> float | None:
-    """SynOps per sample asked for, None without a target.
+    """SynOps per sample to train towards; None where the penalty is 0.
 
     Args:
         untrained: SynOps per sample of the net before training.
@@ -26,6 +33,8 @@ def resolve_target(settings: TrainingSettings, untrained: float, source: float) 
     Raises:
         InputError: no weights can reach the target.
     """
+    if settings.penalty == 0:
+        return None
     if settings.target_synops is not None:
         target = settings.target_synops
     elif settings.target_energy_j is not None:
@@ -33,7 +42,7 @@ def resolve_target(settings: TrainingSettings, untrained: float, source: float) 
     elif settings.target_ratio is not None:
         target = settings.target_ratio * untrained
     else:
-        return None
+        target = max(DEFAULT_RATIO * untrained, 2 * source)
     check_target(target, source)
     return target
 

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import nn
 
-from dynapdeploy.files import output_folder
+from dynapdeploy.lock import locked_folder
 from dynapdeploy.training import checkpoint as saved
 from dynapdeploy.training.accuracy import accuracy
 from dynapdeploy.training.job import Job, Progress, prepare
 from dynapdeploy.training.metrics import EpochMetrics, write_metrics
 from dynapdeploy.training.plots import CURVES, LOSSES, plot_curves, plot_losses
-from dynapdeploy.training.run import METRICS, TrainingRun, save_run
+from dynapdeploy.training.run import (
+    METRICS,
+    RECORD,
+    UNTUNED,
+    WEIGHTS,
+    TrainingRun,
+    save_run,
+    save_weights,
+)
 from dynapdeploy.training.samples import Samples
 from dynapdeploy.training.settings import TrainingSettings
 from dynapdeploy.training.synop_loss import SynOpMeter
 from dynapdeploy.training.tuning_stage import tuning_stage
+from dynapdeploy.training.weight_grid import WeightGrid
+
+OWN_FILES = (WEIGHTS, UNTUNED, RECORD, METRICS, LOSSES, CURVES, saved.FILE)
 
 
 def train(
@@ -28,16 +39,18 @@ def train(
     folder,
     *,
     resume: bool = False,
+    start: TrainingRun | None = None,
     progress: Progress | None = None,
 ) -> TrainingRun:
     """Train, fine-tune on the emulator if asked, and leave a complete run in ``folder``.
 
-    The folder gets ``model.safetensors``, ``run.json``, ``metrics.csv``, plots, and while training
-    goes on a checkpoint after every epoch. The same settings give the same files on one machine,
-    killed and resumed or not.
+    The folder gets ``model.safetensors``, ``untuned.safetensors``, ``run.json``, ``metrics.csv``,
+    plots, and while training goes on a checkpoint after every epoch. The same settings give the
+    same files on one machine, killed and resumed or not.
 
     Args:
         resume: go on from the folder's checkpoint; its settings must be the same.
+        start: a finished run whose weights before fine-tuning are the first ones of this run.
         progress: told about every step.
 
     Raises:
@@ -47,13 +60,13 @@ def train(
         Mismatch: still images for a net that takes recordings, or the other way round.
         TrainingFailed: the loss is not a number any more.
         EnvironmentLacks: a GPU was asked for and there is none.
-        OutputError: ``folder`` cannot be written.
+        OutputError: ``folder`` cannot be written, or another process works in it.
     """
-    folder = output_folder(folder)
     tell = progress or (lambda stage, done, total, text: None)
-    with _own_torch_state(settings.recipe.threads):
-        job = prepare(settings, folder, resume, tell)
+    with locked_folder(folder, OWN_FILES) as folder, _own_torch_state(settings.recipe.threads):
+        job = prepare(settings, folder, resume, tell, start)
         _train_qrelu(job, tell)
+        save_weights(folder / UNTUNED, job.model)
         stages = {"qrelu": _figures(job)}
         stages |= tuning_stage(job, tell)
         if "emulator_untuned" in stages:
@@ -66,10 +79,14 @@ def _train_qrelu(job: Job, tell: Progress) -> None:
 
     settings, recipe = job.settings, job.settings.recipe
     text = ""
+    grid = WeightGrid(job.model, job.train.shape) if settings.quantize_weights else None
+    if grid is not None:
+        grid.quantized()
 
     def on_epoch(row: EpochMetrics) -> None:
         nonlocal text
-        figures = _figures(job)
+        with grid.snapped() if grid is not None else nullcontext():
+            figures = _figures(job)
         row = dataclasses.replace(
             row, test_accuracy=figures["accuracy"], test_synops=figures["synops_per_sample"]
         )
@@ -90,9 +107,12 @@ def _train_qrelu(job: Job, tell: Progress) -> None:
         on_epoch=on_epoch,
         on_step=lambda done, total: tell("training", done, total, text),
         optimizer=job.optimizer,
+        grid=grid,
     )
     fit(training, settings.accelerator)
     job.model.cpu().eval()
+    if grid is not None:
+        grid.snap()
 
 
 @torch.no_grad()

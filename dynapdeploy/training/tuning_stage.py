@@ -22,6 +22,7 @@ from dynapdeploy.training.emulated import chip_image, spike_counts
 from dynapdeploy.training.finetune import TuningEpoch, finetune
 from dynapdeploy.training.job import Job, Progress
 from dynapdeploy.training.metrics import EpochMetrics
+from dynapdeploy.training.weight_grid import WeightGrid
 
 SYNOP_BUDGET = 2e10
 """SynOps that fine-tuning may take in all, about a minute on two processors."""
@@ -113,6 +114,8 @@ def _tune(job: Job, tell: Progress, per_sample: float) -> None:
         on_epoch=on_epoch,
         on_step=lambda done, total: tell("fine-tuning", done, total, text),
     )
+    if settings.quantize_weights:
+        WeightGrid(job.model, job.train.shape).snap()
 
 
 def _measure(job: Job, dataset: Dataset) -> dict[str, Any]:

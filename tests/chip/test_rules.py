@@ -72,7 +72,7 @@ def test_a_net_that_fits_has_nothing_to_say():
         ("DYN032", pooled(Pool2d("sum", (4, 4), (4, 4)), Pool2d("sum", (2, 2), (2, 2)))),
         ("DYN050", one_layer(np.ones((1, 1, 3, 3)) * 0.1, bias=np.ones(1))),
         ("DYN053", one_layer(np.ones((1, 1, 3, 3)) * 0.1, neuron=IAF(0.0))),
-        ("DYN053", one_layer(np.ones((1, 1, 3, 3)) * 0.1, neuron=IAF(1.0, 0.5))),
+        ("DYN054", one_layer(np.ones((1, 1, 3, 3)) * 0.1, neuron=IAF(1.0, 0.5))),
     ],
 )
 def test_what_the_chip_cannot_do_is_an_error(rule, graph):

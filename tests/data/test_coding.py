@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dynapdeploy.chip.image import InputCoding, PixelCoding
+from dynapdeploy.chip.input_coding import InputCoding, PixelCoding
 from dynapdeploy.data import Sample
 from dynapdeploy.data.coding import coded_shape, encode, pixel_events
 from dynapdeploy.data.frames import frame, time_frames

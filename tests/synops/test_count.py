@@ -51,6 +51,7 @@ def test_cifar_net_of_the_paper():
     found = count(build("all_convnet"), (3, 32, 32))
     assert found.parameters == 1_617_312
     assert found.macs == 344_875_008
+    assert found.macs_synoploss == 306_264_576
     assert found.synapses == 320_527_488
 
 

@@ -14,11 +14,11 @@ ASKED = TrainingSettings(data="digits", model="digits", target_synops=1e5)
 
 def test_modes_choose_loss_and_quantization():
     found = {mode: settings_for(mode, ASKED) for mode in MODES}
-    assert {mode: (s.target_synops, s.quantized) for mode, s in found.items()} == {
-        "nopenalty": (None, False),
-        "weightscaling": (None, False),
-        "nonquantized": (1e5, False),
-        "quantized": (1e5, True),
+    assert {m: (s.target_synops, s.penalty, s.quantized) for m, s in found.items()} == {
+        "nopenalty": (None, 0, False),
+        "weightscaling": (None, 0, False),
+        "nonquantized": (1e5, 3, False),
+        "quantized": (1e5, 3, True),
     }
     assert settings_for("weightscale", ASKED) == found["weightscaling"]
 

@@ -12,7 +12,7 @@ from dynapdeploy.events import make_events
 from dynapdeploy.training.accuracy import accuracy, decisions
 from dynapdeploy.training.models import build
 from dynapdeploy.training.settings import TrainingSettings
-from dynapdeploy.training.step import epoch_seed, learning_rate, output_counts, shifted, step_order
+from dynapdeploy.training.step import epoch_seed, learning_rate, outputs, shifted, step_order
 from dynapdeploy.training.target import annealed, resolve_target
 from dynapdeploy.training.tuning_stage import moved
 
@@ -53,7 +53,9 @@ def test_silent_classes_have_a_gradient():
     with torch.no_grad():
         model[8].weight[3] = -1
     x = torch.rand(4, 1, 20, 20) * 4
-    counts = output_counts(model, x)
+    sums = outputs(model, x, rounded=False)
+    assert torch.equal(sums.clamp_min(0).floor(), model(x)) and (sums != model(x)).any()
+    counts = outputs(model, x, rounded=True)
     torch.testing.assert_close(counts, model(x))
     assert not counts[:, 3].any()
     counts[:, 3].sum().backward()
@@ -65,7 +67,9 @@ def settings(**chosen):
 
 
 def test_targets_in_every_unit():
-    assert resolve_target(settings(), 1e6, 2e5) is None
+    assert resolve_target(settings(penalty=0.0), 1e6, 2e5) is None
+    assert resolve_target(settings(), 1e6, 2e5) == 4e5
+    assert resolve_target(settings(), 1e6, 1e5) == 3e5
     assert resolve_target(settings(target_synops=5e5), 1e6, 2e5) == 5e5
     assert resolve_target(settings(target_energy_j=5e-6), 1e6, 2e5) == pytest.approx(5e5)
     assert resolve_target(settings(target_ratio=0.5), 1e6, 2e5) == 5e5

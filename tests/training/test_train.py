@@ -39,6 +39,7 @@ def test_folder_is_complete(finished):
     names = {path.name for path in finished.folder.iterdir()}
     assert names == {
         "model.safetensors",
+        "untuned.safetensors",
         "run.json",
         "metrics.csv",
         "losses.png",
@@ -65,6 +66,13 @@ def test_run_comes_back_as_it_was(finished):
     assert again.coding == finished.coding
     x = torch.rand(3, 1, 20, 20) * 5
     assert torch.equal(again.module(x), finished.module.eval()(x))
+
+
+def test_weights_before_fine_tuning_are_kept(finished, tmp_path):
+    untuned = load_run(finished.folder, tuned=False)
+    plain = train(settings(target_ratio=0.5, finetune=False), tmp_path)
+    assert torch.equal(untuned.module[0].weight, plain.module[0].weight)
+    assert not torch.equal(untuned.module[0].weight, finished.module[0].weight)
 
 
 def test_same_settings_give_the_same_files(finished, tmp_path):

@@ -3,10 +3,19 @@
 ``run`` applies all of them, always; ``RULES`` is the catalogue in the order of the numbers.
 """
 
-from dynapdeploy.chip.rules import geometry, memory, neurons, pooling, quantization, structure
+from dynapdeploy.chip.rules import (
+    geometry,
+    memory,
+    neurons,
+    placement,
+    pooling,
+    quantization,
+    sensor,
+    structure,
+)
 from dynapdeploy.chip.rules.rule import Finding, Rule, Subject, catalogue, run
 
-RULES = catalogue(structure, geometry, memory, pooling, neurons, quantization)
+RULES = catalogue(structure, geometry, memory, placement, pooling, neurons, quantization, sensor)
 
 __all__ = ["RULES", "Finding", "Rule", "Subject", "check_rules"]
 

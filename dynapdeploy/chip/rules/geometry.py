@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dynapdeploy.chip.changes import Change, What
 from dynapdeploy.chip.lower import Layer
 from dynapdeploy.chip.rules.rule import Finding, Subject, rule
 
@@ -39,6 +40,7 @@ def square_kernel(subject: Subject) -> Iterator[Finding]:
                 actual=_size(layer.kernel),
                 limit="square",
                 fix=f"Use a {side}x{side} kernel{exact}.",
+                changes=(Change(layer.name, "kernel", side),),
             )
 
 
@@ -59,7 +61,7 @@ def kernel_size(subject: Subject) -> Iterator[Finding]:
                 f"{limit}x{limit}",
                 actual=max(layer.kernel),
                 limit=limit,
-                fix=f"Pool the map before it, or use a kernel of at most {limit}x{limit}.",
+                changes=(Change(layer.name, "kernel", limit),),
             )
 
 
@@ -72,14 +74,14 @@ def stride(subject: Subject) -> Iterator[Finding]:
     allowed = subject.profile.limits.strides
     for layer in subject.layers:
         if allowed and not set(layer.stride) <= set(allowed):
-            near = tuple(_nearest(n, allowed) for n in layer.stride)
+            near = (_nearest(layer.stride[0], allowed), _nearest(layer.stride[1], allowed))
             yield Finding(
                 layer.name,
                 f"stride {_size(layer.stride)}; {subject.profile.name} has "
                 f"{', '.join(map(str, allowed))}",
                 actual=_size(layer.stride),
                 limit=", ".join(map(str, allowed)),
-                fix=f"Use stride {_size(near)}.",
+                changes=(Change(layer.name, "stride", near),),
             )
 
 
@@ -103,7 +105,13 @@ def padding(subject: Subject) -> Iterator[Finding]:
                 f"padding {_size(layer.padding)}; {subject.profile.name} has at most {limit}",
                 actual=max(layer.padding),
                 limit=limit,
-                fix=f"Use padding {_size(tuple(min(p, limit) for p in layer.padding))}.",
+                changes=(
+                    Change(
+                        layer.name,
+                        "padding",
+                        (min(layer.padding[0], limit), min(layer.padding[1], limit)),
+                    ),
+                ),
             )
 
 
@@ -126,6 +134,9 @@ def input_map(subject: Subject) -> Iterator[Finding]:
                 actual=f"{height}x{width}",
                 limit=f"{limit}x{limit}",
                 fix=f"Scale or pool its input to at most {limit}x{limit}.",
+                changes=(Change("", "input_size", limit),)
+                if layer.name in subject.network.entry
+                else (),
             )
 
 
@@ -147,21 +158,40 @@ def neuron_map(subject: Subject) -> Iterator[Finding]:
                 f"{limit}x{limit}",
                 actual=f"{height}x{width}",
                 limit=f"{limit}x{limit}",
-                fix=_smaller_map(layer, limit, subject.profile.limits.strides),
+                changes=tuple(_smaller_map(layer, limit, subject.profile.limits.strides)),
+                otherwise="No single change is enough: use a smaller map and fewer channels.",
             )
 
 
-def _smaller_map(layer: Layer, limit: int, strides: tuple[int, ...]) -> str:
+def _smaller_map(layer: Layer, limit: int, strides: tuple[int, ...]) -> Iterator[Change]:
     for step in sorted(strides):
-        extents = [
-            (n + 2 * p - k) // max(step, s) + 1
-            for n, p, k, s in zip(
-                layer.input_shape[1:], layer.padding, layer.kernel, layer.stride, strict=True
-            )
-        ]
-        if max(extents) <= limit:
-            return f"Use stride {max(step, *layer.stride)} (map {extents[0]}x{extents[1]})."
-    return "Pool or scale its input."
+        used = (max(step, layer.stride[0]), max(step, layer.stride[1]))
+        extents = extents_with(layer, stride=used)
+        if min(extents) > 0 and max(extents) <= limit:
+            yield Change(layer.name, "stride", used)
+            return
+
+
+def extents_with(
+    layer: Layer,
+    *,
+    kernel: tuple[int, int] | None = None,
+    stride: tuple[int, int] | None = None,
+    padding: tuple[int, int] | None = None,
+) -> tuple[int, int]:
+    """Height and width of the neuron map with another kernel, stride or padding."""
+    sizes = [
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, p, d, k, s in zip(
+            layer.input_shape[1:],
+            padding or layer.padding,
+            layer.dilation,
+            kernel or layer.kernel,
+            stride or layer.stride,
+            strict=True,
+        )
+    ]
+    return sizes[0], sizes[1]
 
 
 @rule("DYN016", "error")
@@ -174,15 +204,19 @@ def channels(subject: Subject) -> Iterator[Finding]:
     if limit is None:
         return
     for layer in subject.layers:
-        for what, count in (("input", layer.channels), ("output", layer.features)):
+        sides: tuple[tuple[str, What, int], ...] = (
+            ("input", "channels", layer.channels),
+            ("output", "features", layer.features),
+        )
+        for side, what, count in sides:
             if count > limit:
                 yield Finding(
                     layer.name,
-                    f"{count} {what} channels; a core of {subject.profile.name} has at most "
+                    f"{count} {side} channels; a core of {subject.profile.name} has at most "
                     f"{limit}",
                     actual=count,
                     limit=limit,
-                    fix=f"Use at most {limit} {what} channels.",
+                    changes=(Change(layer.name, what, limit),),
                 )
 
 
@@ -201,6 +235,7 @@ def dilation(subject: Subject) -> Iterator[Finding]:
                 actual=_size(layer.dilation),
                 limit="1x1",
                 fix=f"Write it as a {_size(full)} kernel with zeros between the weights.",
+                changes=(Change(layer.name, "dilation", 1),),
             )
 
 
@@ -218,6 +253,7 @@ def groups(subject: Subject) -> Iterator[Finding]:
                 actual=layer.groups,
                 limit=1,
                 fix="Write it as one convolution with zero weights between the groups.",
+                changes=(Change(layer.name, "groups", 1),),
             )
 
 
@@ -234,5 +270,5 @@ def padding_mode(subject: Subject) -> Iterator[Finding]:
                 f"padding mode {layer.padding_mode}; {subject.profile.name} pads with zeros",
                 actual=layer.padding_mode,
                 limit="zeros",
-                fix='Use padding_mode="zeros".',
+                changes=(Change(layer.name, "padding_mode", "zeros"),),
             )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dynapdeploy.chip.changes import Change
 from dynapdeploy.chip.lower import Layer
-from dynapdeploy.chip.memory import bits, kernel_words, neuron_words
+from dynapdeploy.chip.memory import bias_words, bits, kernel_words, neuron_words
+from dynapdeploy.chip.place import Demand
+from dynapdeploy.chip.rules.geometry import extents_with
 from dynapdeploy.chip.rules.rule import Finding, Subject, rule
 
 
@@ -47,23 +50,23 @@ def kernel_memory(subject: Subject) -> Iterator[Finding]:
                 f"the largest core of {subject.profile.name} has {limit:,}",
                 actual=words,
                 limit=limit,
-                fix=_fewer_weights(layer, limit),
+                changes=tuple(_fewer_weights(layer, limit)),
+                otherwise="No single change is enough: use a smaller map and fewer channels.",
             )
 
 
-def _fewer_weights(layer: Layer, limit: int) -> str:
-    ways = []
-    features = limit // (layer.channels << bits(layer.kernel[0] * layer.kernel[1]))
+def _fewer_weights(layer: Layer, limit: int) -> Iterator[Change]:
+    place = bits(layer.kernel[0] * layer.kernel[1])
+    features = limit // (layer.channels << place)
     if features:
-        ways.append(f"at most {1 << (features.bit_length() - 1)} output channels")
-    channels = limit >> (bits(layer.kernel[0] * layer.kernel[1]) + bits(layer.features))
+        yield Change(layer.name, "features", 1 << (features.bit_length() - 1))
+    channels = limit >> (place + bits(layer.features))
     if channels:
-        ways.append(f"at most {channels} input channels")
+        yield Change(layer.name, "channels", channels)
     for side in range(max(layer.kernel) - 1, 0, -1):
         if kernel_words(layer.channels, layer.features, (side, side)) <= limit:
-            ways.append(f"a {side}x{side} kernel")
-            break
-    return f"Use {', or '.join(ways)}." if ways else "Use fewer channels and a smaller kernel."
+            yield Change(layer.name, "kernel", side)
+            return
 
 
 @rule("DYN022", "error")
@@ -84,27 +87,22 @@ def neuron_memory(subject: Subject) -> Iterator[Finding]:
                 f"the largest core of {subject.profile.name} has {limit:,}",
                 actual=words,
                 limit=limit,
-                fix=_fewer_neurons(layer, limit, subject.profile.limits.strides),
+                changes=tuple(_fewer_neurons(layer, limit, subject.profile.limits.strides)),
+                otherwise="No single change is enough: use a smaller map and fewer channels.",
             )
 
 
-def _fewer_neurons(layer: Layer, limit: int, strides: tuple[int, ...]) -> str:
+def _fewer_neurons(layer: Layer, limit: int, strides: tuple[int, ...]) -> Iterator[Change]:
     features, height, width = layer.output_shape
-    ways = []
     fewer = limit >> (bits(height) + bits(width))
     if fewer:
-        ways.append(f"at most {fewer} output channels")
+        yield Change(layer.name, "features", fewer)
     for step in sorted(strides):
-        if step <= max(layer.stride):
-            continue
-        extents = [
-            (n + 2 * p - k) // step + 1
-            for n, p, k in zip(layer.input_shape[1:], layer.padding, layer.kernel, strict=True)
-        ]
-        if min(extents) > 0 and neuron_words(features, *extents) <= limit:
-            ways.append(f"stride {step}")
-            break
-    return f"Use {', or '.join(ways)}." if ways else "Use a smaller map and fewer channels."
+        if step > max(layer.stride):
+            extents = extents_with(layer, stride=(step, step))
+            if min(extents) > 0 and neuron_words(features, *extents) <= limit:
+                yield Change(layer.name, "stride", (step, step))
+                return
 
 
 @rule("DYN023", "error")
@@ -124,7 +122,10 @@ def bias_memory(subject: Subject) -> Iterator[Finding]:
                 f"{limit:,}",
                 actual=words,
                 limit=limit,
-                fix=f"Use at most {limit} output channels, or no bias.",
+                changes=(
+                    *([Change(layer.name, "features", limit)] if limit else []),
+                    Change(layer.name, "bias", None),
+                ),
             )
 
 
@@ -149,7 +150,8 @@ def one_core(subject: Subject) -> Iterator[Finding]:
                 f"no core of {profile.name} has both",
                 actual=f"{demand.kernel}/{demand.neuron}",
                 limit=_pairs(subject),
-                fix=_fits_one(layer, subject),
+                changes=tuple(_fits_one(layer, subject)),
+                otherwise="No single change is enough: use a smaller map and fewer channels.",
             )
 
 
@@ -158,64 +160,25 @@ def _pairs(subject: Subject) -> str:
     return ", ".join(f"{kernel}/{neuron}" for kernel, neuron in pairs)
 
 
-def _fits_one(layer: Layer, subject: Subject) -> str:
-    _, height, width = layer.output_shape
-    for features in range(layer.features - 1, 0, -1):
-        kernel = kernel_words(layer.channels, features, layer.kernel)
-        neuron = neuron_words(features, height, width)
-        if any(kernel <= c.kernel and neuron <= c.neuron for c in subject.profile.cores):
-            return f"Use at most {features} output channels."
-    return "Use a smaller map or fewer channels."
+def _fits_one(layer: Layer, subject: Subject) -> Iterator[Change]:
+    features, height, width = layer.output_shape
+    bias = layer.bias is not None
 
-
-@rule("DYN025", "error")
-def placement(subject: Subject) -> Iterator[Finding]:
-    """All layers together find cores.
-
-    Each layer may fit some core while several compete for the same ones.
-    """
-    found = subject.placement
-    hopeless = {
-        name
-        for name, demand in subject.demands.items()
-        if not any(demand.fits(core) for core in subject.profile.cores)
-    }
-    layers = [name for name in found.competing if name not in hopeless]
-    pinned = [name for name in layers if name in subject.pinned]
-    if len(layers) <= len(found.contested) and not pinned:
-        return
-    cores = ", ".join(map(str, found.contested)) or "none"
-    chosen = "".join(f" ({name} was pinned to core {subject.pinned[name]})" for name in pinned)
-    if layers:
-        yield Finding(
-            ", ".join(layers),
-            f"{len(layers)} layers can only use {len(found.contested)} cores of "
-            f"{subject.profile.name} ({cores}){chosen}",
-            actual=len(layers),
-            limit=len(found.contested),
-            fix="Make one of them smaller so that it fits another core"
-            + (", or choose other cores." if pinned else "."),
+    def fits(features: int, kernel: tuple[int, int], extents: tuple[int, int]) -> bool:
+        demand = Demand(
+            layer.name,
+            kernel_words(layer.channels, features, kernel),
+            neuron_words(features, *extents),
+            bias_words(features, bias),
         )
+        return any(demand.fits(core) for core in subject.profile.cores)
 
-
-@rule("DYN026", "warning")
-def parallel_core(subject: Subject) -> Iterator[Finding]:
-    """Cores 0 and 1 of the Speck 2E and 2F work in parallel inside.
-
-    The order of neurons within one event is not fixed there, so a run may differ from the emulator
-    in the order of spikes. Source: datasheet 2.4; sinabs' hardware tests leave them out.
-    """
-    for name, core in subject.placement.cores.items():
-        if core in subject.profile.parallel_cores:
-            yield Finding(
-                name,
-                f"runs on core {core}, whose internal event order the hardware does not fix",
-                actual=core,
-                limit="cores "
-                + ", ".join(
-                    str(i)
-                    for i in range(len(subject.profile.cores))
-                    if i not in subject.profile.parallel_cores
-                ),
-                fix="Nothing, if spike counts decide; see `estimate --jitter` for the effect.",
-            )
+    for fewer in range(features - 1, 0, -1):
+        if fits(fewer, layer.kernel, (height, width)):
+            yield Change(layer.name, "features", fewer)
+            break
+    for step in sorted(subject.profile.limits.strides):
+        extents = extents_with(layer, stride=(step, step))
+        if step > max(layer.stride) and min(extents) > 0 and fits(features, layer.kernel, extents):
+            yield Change(layer.name, "stride", (step, step))
+            break

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
+from dynapdeploy.chip.changes import Change
+from dynapdeploy.chip.place import demand_of
 from dynapdeploy.chip.rules.rule import Finding, Subject, rule
 
 
@@ -27,6 +30,7 @@ def bias(subject: Subject) -> Iterator[Finding]:
                 actual=int(np.count_nonzero(layer.bias)),
                 limit=0,
                 fix="Train with bias=False, or accept the leak with --allow-bias.",
+                changes=(Change(layer.name, "bias", None),),
             )
 
 
@@ -63,32 +67,44 @@ def zero_bound(subject: Subject) -> Iterator[Finding]:
                 actual=0,
                 limit=-1,
                 fix="Nothing, or train with a lower bound below 0.",
+                changes=(Change(layer.name, "lower_bound", -abs(layer.neuron.threshold) or -1.0),),
             )
 
 
 @rule("DYN053", "error")
 def threshold(subject: Subject) -> Iterator[Finding]:
-    """The threshold of a neuron is above 0, and above its lower bound, which is not above 0.
+    """The threshold of a neuron is above 0.
 
     Source: Speck Dev Kit Datasheet 3.2.4.4.
     """
     for layer in subject.layers:
-        neuron = layer.neuron
-        if not neuron.threshold > 0:
+        if not layer.neuron.threshold > 0:
             yield Finding(
                 layer.name,
-                f"threshold {neuron.threshold}; it must be above 0",
-                actual=neuron.threshold,
+                f"threshold {layer.neuron.threshold}; it must be above 0",
+                actual=layer.neuron.threshold,
                 limit=0,
                 fix="Use a positive threshold.",
+                changes=(Change(layer.name, "threshold", 1.0),),
             )
-        elif neuron.lower_bound is not None and neuron.lower_bound > 0:
+
+
+@rule("DYN054", "error")
+def positive_bound(subject: Subject) -> Iterator[Finding]:
+    """The lower bound of the membrane is not above 0, where states begin.
+
+    Source: Speck Dev Kit Datasheet 3.2.4.4.
+    """
+    for layer in subject.layers:
+        bound = layer.neuron.lower_bound
+        if bound is not None and bound > 0:
             yield Finding(
                 layer.name,
-                f"lower bound {neuron.lower_bound}; it must not be above 0, where states begin",
-                actual=neuron.lower_bound,
+                f"lower bound {bound}; it must not be above 0, where states begin",
+                actual=bound,
                 limit=0,
                 fix="Use a lower bound of at most 0.",
+                changes=(Change(layer.name, "lower_bound", -abs(layer.neuron.threshold) or -1.0),),
             )
 
 
@@ -110,4 +126,38 @@ def readout(subject: Subject) -> Iterator[Finding]:
                 actual=layer.features,
                 limit=limit,
                 fix=f"Use at most {limit} classes to read them from the chip's pins.",
+            )
+
+
+@rule("DYN071", "advice")
+def readout_width(subject: Subject) -> Iterator[Finding]:
+    """A last layer that is widened for the readout layer still fits its core.
+
+    The readout layer of speck2e and speck2f takes class k from channel 4 (k - 1), so n classes
+    need 4 (n - 1) + 1 channels. Source: chip errata of the Speck documentation.
+    """
+    profile = subject.profile
+    classes = profile.limits.readout_classes
+    for layer in subject.layers:
+        core = subject.placement.cores.get(layer.name)
+        ends = any(target.layer is None for target in layer.targets)
+        if core is None or not ends or classes is None or profile.readout_stride == 1:
+            continue
+        wide = profile.readout_stride * (layer.features - 1) + 1
+        demand = demand_of(
+            replace(
+                layer,
+                weight=np.broadcast_to(0.0, (wide, *layer.weight.shape[1:])),
+                output_shape=(wide, *layer.output_shape[1:]),
+            )
+        )
+        if layer.features <= classes and not any(demand.fits(c) for c in profile.cores):
+            yield Finding(
+                layer.name,
+                f"widened to {wide} channels for the readout layer it would take {demand.kernel:,} "
+                f"words of kernel and {demand.neuron:,} of neuron memory; no core of "
+                f"{profile.name} has both",
+                actual=wide,
+                limit=layer.features,
+                fix="Count the output spikes on the host, or use fewer input channels.",
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dynapdeploy.chip.changes import Change
 from dynapdeploy.chip.lower import Layer, Target
 from dynapdeploy.chip.rules.rule import Finding, Subject, rule
 
@@ -34,6 +35,7 @@ def pooling_kind(subject: Subject) -> Iterator[Finding]:
                 actual="max",
                 limit="sum or average",
                 fix="Train with average pooling instead.",
+                changes=(Change(layer.name, "pooling", target.pooling),),
             )
 
 
@@ -56,6 +58,7 @@ def pooling_window(subject: Subject) -> Iterator[Finding]:
                     actual=f"{pool.kernel[0]}x{pool.kernel[1]}",
                     limit="square, stride = kernel, padding 0",
                     fix=f"Use kernel and stride {min(pool.kernel)}, and padding 0.",
+                    changes=(Change(layer.name, "pooling", min(pool.kernel)),),
                 )
 
 
@@ -77,6 +80,7 @@ def pooling_size(subject: Subject) -> Iterator[Finding]:
                 actual=size,
                 limit=", ".join(map(str, allowed)),
                 fix=f"Use pooling {near}, and a stride for the rest.",
+                changes=(Change(layer.name, "pooling", near),),
             )
 
 

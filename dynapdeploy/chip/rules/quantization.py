@@ -11,6 +11,7 @@ from dynapdeploy.chip.rules.rule import Finding, Subject, rule
 
 LARGE_SHARE_ZEROED = 0.5
 COARSE_THRESHOLD = 8
+FEW_LEVELS = 64
 
 
 @rule("DYN060", "warning")
@@ -145,4 +146,25 @@ def zero_threshold_low(subject: Subject) -> Iterator[Finding]:
                 actual=layer.threshold_low,
                 limit=-1,
                 fix="Use the default quantizer, which writes -1 instead of 0.",
+            )
+
+
+@rule("DYN067", "warning")
+def threshold_at_its_limit(subject: Subject) -> Iterator[Finding]:
+    """Weights use at least half of their 8 bits.
+
+    Where the threshold is so much larger than the weights that 16 bits end first, weights become
+    coarse. Source: ``threshold_high`` has 16 bits (datasheet 3.2.4.4).
+    """
+    for name, layer in subject.quantized.items():
+        largest = int(np.abs(layer.weights.astype(int)).max(initial=0))
+        if 0 < largest < FEW_LEVELS and layer.threshold_high > STATE_MAX // 2:
+            yield Finding(
+                name,
+                f"its largest weight is {largest} of 127 with threshold {layer.threshold_high}; "
+                "16 bits of the threshold leave no more",
+                actual=largest,
+                limit=FEW_LEVELS,
+                fix="Train with larger weights or a smaller threshold, or convert with "
+                "--calibrate.",
             )

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 
+from dynapdeploy.chip.changes import Change, use_one_of
 from dynapdeploy.chip.diagnostics import Diagnostic, Severity, Value
 from dynapdeploy.chip.lower import Layer, Network
 from dynapdeploy.chip.place import Demand, Placement
 from dynapdeploy.chip.profile import Profile
 from dynapdeploy.chip.quantize import QuantizedLayer
+from dynapdeploy.chip.sensor import Sensor
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Subject:
         placement: where the layers go, as far as they find room.
         allow_bias: the user accepts biases as a leak at every tick of the slow clock.
         pinned: cores the user chose, by layer name.
+        sensor: the camera's layer in front of the net, None for none.
     """
 
     network: Network
@@ -32,6 +35,7 @@ class Subject:
     placement: Placement = field(default_factory=lambda: Placement({}))
     allow_bias: bool = False
     pinned: Mapping[str, int] = field(default_factory=dict)
+    sensor: Sensor | None = None
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -41,13 +45,26 @@ class Subject:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a rule found; the rule adds its number and severity."""
+    """What a rule found; the rule adds its number and severity.
+
+    Attributes:
+        fix: what to do; empty: to make one of ``changes``.
+        changes: each of them ends the finding.
+        otherwise: what to do where ``changes`` is empty.
+    """
 
     layer: str | None
     message: str
     actual: Value = None
     limit: Value = None
     fix: str = ""
+    changes: tuple[Change, ...] = ()
+    otherwise: str = ""
+
+    @property
+    def advice(self) -> str:
+        """What to do about it, in words."""
+        return self.fix or (use_one_of(self.changes) if self.changes else self.otherwise)
 
 
 Check = Callable[[Subject], Iterator[Finding]]
@@ -106,7 +123,8 @@ def run(rules: Sequence[Rule], subject: Subject) -> list[Diagnostic]:
             message=finding.message,
             actual=finding.actual,
             limit=finding.limit,
-            fix=finding.fix,
+            fix=finding.advice,
+            changes=finding.changes,
         )
         for entry in rules
         for finding in entry.check(subject)

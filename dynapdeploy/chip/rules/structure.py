@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dynapdeploy.chip.changes import Change
 from dynapdeploy.chip.rules.rule import Finding, Subject, rule
+
+SENSOR_CHANNELS = 2
 
 
 @rule("DYN001", "error")
@@ -69,4 +72,44 @@ def connected(subject: Subject) -> Iterator[Finding]:
     """
     for layer in subject.layers:
         if not layer.targets:
-            yield Finding(layer.name, "its spikes go nowhere", 0, 1, "Remove it.")
+            change = Change(layer.name, "removed")
+            yield Finding(layer.name, "its spikes go nowhere", 0, 1, "Remove it.", (change,))
+
+
+@rule("DYN005", "warning")
+def feature_shift(subject: Subject) -> Iterator[Finding]:
+    """Channels that are put side by side rely on the feature shift of a destination.
+
+    That the chip adds the shift to the channel, and how far it reaches, is inferred from public
+    demos that concatenate channels; no document says it.
+    """
+    for layer in subject.layers:
+        for target in layer.targets:
+            if target.feature_shift:
+                yield Finding(
+                    layer.name,
+                    f"its channels go to channel {target.feature_shift} on of "
+                    f"{target.layer or 'the output'}; the range of this shift is not documented",
+                    actual=target.feature_shift,
+                    limit=0,
+                    fix="Add the maps up instead of joining them, or try it on a board first.",
+                )
+
+
+@rule("DYN006", "advice")
+def sensor_channels(subject: Subject) -> Iterator[Finding]:
+    """The sensor of the chip gives one channel (polarities merged) or two.
+
+    Inputs with more channels can only be sent from the host. Source: sinabs ``DVSLayer``;
+    synsense/sinabs issue 177.
+    """
+    channels = subject.network.input_shape[0]
+    if channels > SENSOR_CHANNELS and not subject.profile.unlimited_cores:
+        yield Finding(
+            None,
+            f"the input has {channels} channels; the sensor of {subject.profile.name} gives at "
+            f"most {SENSOR_CHANNELS}",
+            actual=channels,
+            limit=SENSOR_CHANNELS,
+            fix="Nothing, if the events come from the host.",
+        )

@@ -1,0 +1,129 @@
+"""Rules about which layer runs on which core."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dynapdeploy.chip.changes import Change
+from dynapdeploy.chip.memory import bias_words, bits, kernel_words, neuron_words
+from dynapdeploy.chip.place import Demand, place
+from dynapdeploy.chip.rules.rule import Finding, Subject, rule
+
+
+@rule("DYN025", "error")
+def placement(subject: Subject) -> Iterator[Finding]:
+    """All layers together find cores.
+
+    Each layer may fit some core while several compete for the same ones.
+    """
+    found = subject.placement
+    hopeless = {
+        name
+        for name, demand in subject.demands.items()
+        if not any(demand.fits(core) for core in subject.profile.cores)
+    } | {name for name in subject.pinned if not _pin_holds(subject, name)}
+    layers = [name for name in found.competing if name not in hopeless]
+    pinned = [name for name in layers if name in subject.pinned]
+    if len(layers) <= len(found.contested) and not pinned:
+        return
+    cores = ", ".join(map(str, found.contested)) or "none"
+    chosen = "".join(f" ({name} was pinned to core {subject.pinned[name]})" for name in pinned)
+    if layers:
+        yield Finding(
+            ", ".join(layers),
+            f"{len(layers)} layers can only use {len(found.contested)} cores of "
+            f"{subject.profile.name} ({cores}){chosen}",
+            actual=len(layers),
+            limit=len(found.contested),
+            fix=_untangling(subject, layers, pinned),
+            changes=tuple(_smaller_one(subject, layers)),
+        )
+
+
+def _pin_holds(subject: Subject, name: str) -> bool:
+    cores, core = subject.profile.cores, subject.pinned[name]
+    return core < len(cores) and subject.demands[name].fits(cores[core])
+
+
+@rule("DYN027", "error")
+def chosen_core(subject: Subject) -> Iterator[Finding]:
+    """A core chosen with ``--core`` exists and holds its layer.
+
+    sinabs does not check the memory of a core that was chosen by hand. Source: sinabs 3.1.3
+    ``layer2core_map``.
+    """
+    cores = subject.profile.cores
+    if subject.profile.unlimited_cores:
+        return
+    for name, core in subject.pinned.items():
+        if _pin_holds(subject, name):
+            continue
+        demand = subject.demands[name]
+        fitting = [i for i, other in enumerate(cores) if demand.fits(other)]
+        needs = f"it needs {demand.kernel:,} words of kernel and {demand.neuron:,} of neuron memory"
+        has = (
+            f"which has {cores[core].kernel:,} and {cores[core].neuron:,}"
+            if core < len(cores)
+            else f"but {subject.profile.name} has cores 0 to {len(cores) - 1}"
+        )
+        yield Finding(
+            name,
+            f"put on core {core}, {has}; {needs}",
+            actual=core,
+            limit=", ".join(map(str, fitting)) or "none",
+            fix=f"Choose one of the cores {', '.join(map(str, fitting))}."
+            if fitting
+            else "Make it smaller, no core holds it.",
+        )
+
+
+def _untangling(subject: Subject, layers: list[str], pinned: list[str]) -> str:
+    ways = [f"{c.layer} with {c.text}" for c in _smaller_one(subject, layers)]
+    ways += ["other cores for the pinned layers"] if pinned else []
+    return f"Use {', or '.join(ways)}." if ways else "Make several of them smaller."
+
+
+def _smaller_one(subject: Subject, names: list[str]) -> Iterator[Change]:
+    """For each layer the most output channels with which all layers find cores."""
+    ends = [layer for layer in subject.layers if any(t.layer is None for t in layer.targets)]
+    for layer in subject.layers:
+        if layer.name not in names or layer in ends:
+            continue
+        features = 1 << (bits(layer.features) - 1) if layer.features > 1 else 0
+        while features:
+            _, height, width = layer.output_shape
+            smaller = Demand(
+                layer.name,
+                kernel_words(layer.channels, features, layer.kernel),
+                neuron_words(features, height, width),
+                bias_words(features, layer.bias is not None),
+            )
+            demands = list({**subject.demands, layer.name: smaller}.values())
+            found = place(demands, subject.profile, pinned=subject.pinned)
+            if not found.competing:
+                yield Change(layer.name, "features", features)
+                break
+            features //= 2
+
+
+@rule("DYN026", "warning")
+def parallel_core(subject: Subject) -> Iterator[Finding]:
+    """Cores 0 and 1 of the Speck 2E and 2F work in parallel inside.
+
+    The order of neurons within one event is not fixed there, so a run may differ from the emulator
+    in the order of spikes. Source: datasheet 2.4; sinabs' hardware tests leave them out.
+    """
+    for name, core in subject.placement.cores.items():
+        if core in subject.profile.parallel_cores:
+            yield Finding(
+                name,
+                f"runs on core {core}, whose internal event order the hardware does not fix",
+                actual=core,
+                limit="cores "
+                + ", ".join(
+                    str(i)
+                    for i in range(len(subject.profile.cores))
+                    if i not in subject.profile.parallel_cores
+                ),
+                fix="Nothing, if spike counts decide; see `estimate --jitter` for the effect.",
+            )

@@ -1,0 +1,48 @@
+"""``check --suggest``, ``convert --calibrate``, ``--picture`` and ``--core``."""
+
+import json
+
+
+def test_suggest_gives_changes_and_their_cost(dynapdeploy, net_file):
+    result = dynapdeploy("check", f"{net_file}:rectangular", "--input-shape", "2,8,8", "--suggest")
+    assert result.code == 1
+    assert "0: a 5x5 kernel" in result.out
+    assert "parameters 120 to 200" in result.out
+
+
+def test_suggest_as_json(dynapdeploy, net_file):
+    words = ("--input-shape", "2,20,20", "--suggest", "--format", "json")
+    content = json.loads(dynapdeploy("check", f"{net_file}:biased", *words).out)
+    suggestion = content["suggestion"]
+    assert suggestion["changes"] == [{"layer": "0", "what": "bias", "value": None}]
+    assert suggestion["synops_ratio"] == {"value": 1.0, "unit": "1", "mode": "predicted"}
+    assert content["diagnostics"][0]["changes"] == suggestion["changes"]
+    fits = dynapdeploy("check", f"{net_file}:good", *words).out
+    assert json.loads(fits)["suggestion"]["changes"] == []
+    none = dynapdeploy("check", f"{net_file}:sigmoid", *words).out
+    assert json.loads(none)["suggestion"] is None
+
+
+def test_calibrate_prints_before_and_after(dynapdeploy, net_file, tmp_path):
+    image, picture = tmp_path / "net.dynap", tmp_path / "chip.png"
+    words = (
+        "--input-shape",
+        "2,20,20",
+        "-o",
+        image,
+        "--calibrate",
+        "digits",
+        "--calibrate-limit",
+        3,
+    )
+    result = dynapdeploy("convert", f"{net_file}:good", *words, "--picture", picture)
+    assert result.code == 0
+    assert "before" in result.out and "after" in result.out
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_core_for_a_layer_that_is_not_there(dynapdeploy, net_file):
+    words = ("--input-shape", "2,20,20", "--core", "conv9=3")
+    result = dynapdeploy("check", f"{net_file}:good", *words)
+    assert result.code == 2
+    assert "there is no layer conv9" in result.err
