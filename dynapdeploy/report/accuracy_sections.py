@@ -72,6 +72,7 @@ def training(study: Study) -> Markup:
             "–" if stage.get("synops_per_sample") is None else count(stage["synops_per_sample"]),
         ]
         for name, stage in study.stages.items()
+        if name in STAGES
     ]
     return section("training", "Training", table(("stage", "accuracy", "SynOps per sample"), rows))
 
