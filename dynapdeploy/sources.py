@@ -36,6 +36,8 @@ class Source:
         data: data set it was trained on (``kind:path``), None if unknown.
         classes: names of its classes, empty if unknown.
         module: the torch module it was read from, None if it was none.
+        untuned: the network of a training run before it was tuned on the emulator; its weights are
+            those that the float and the QReLU net make sense of. None where there was no tuning.
     """
 
     graph: Graph
@@ -44,6 +46,7 @@ class Source:
     data: str | None = None
     classes: tuple[str, ...] = ()
     module: nn.Module | None = None
+    untuned: Graph | None = None
 
 
 def read_source(
@@ -132,7 +135,15 @@ def _from_run(folder: str, input_shape: Sequence[int] | None) -> Source:
             f"{folder}: trained on input {run.input_shape}, --input-shape says {tuple(input_shape)}"
         )
     graph = _from_module(run.module, run.input_shape, folder)
-    return Source(graph, run.coding, data=run.data, classes=run.classes, module=run.module)
+    before = load_run(folder, tuned=False)
+    return Source(
+        graph,
+        run.coding,
+        data=run.data,
+        classes=run.classes,
+        module=run.module,
+        untuned=_from_module(before.module, run.input_shape, folder),
+    )
 
 
 def _from_factory(path: str, factory: str, input_shape: Sequence[int] | None, weights) -> Source:

@@ -99,7 +99,7 @@ def climb(
         tell(key)
         results[key] = absent
         if source is not None:
-            graph, rounded = source.graph, key == "qrelu"
+            graph, rounded = source.untuned or source.graph, key == "qrelu"
             results[key] = _or_reason(partial(rate_rung, graph, image, inputs, rounded))
     tell("snn")
     results["snn"] = (
@@ -147,8 +147,8 @@ def _notes(image: ChipImage) -> list[str]:
     notes = [
         "in time steps a neuron may fire several times per step, and its lower bound acts once per "
         "step; on the chip both happen event by event",
-        "float and QReLU have no time: a negative sum is cut off once, at the end; a net that was "
-        "fine-tuned in the chip's arithmetic may do worse there than on the chip",
+        "float and QReLU have no time: a negative sum is cut off once, at the end; of a training "
+        "run they take the weights before fine-tuning on the emulator, all other rungs those after",
     ]
     if any(core.bias is not None for core in image.cores):
         notes.append(
