@@ -1,4 +1,4 @@
-"""A training folder as a source: the tuned weights go on the chip, the others to the float rungs."""
+"""A training folder as a source: tuned weights go on the chip, the others to the float rungs."""
 
 import numpy as np
 from safetensors.numpy import load_file
