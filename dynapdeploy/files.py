@@ -21,6 +21,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     if target.is_dir():
         raise OutputError(f"cannot write {target}: it is a folder, a file name was expected")
+    if target.exists() and not target.is_file():
+        raise OutputError(f"cannot write {target}: it is a device or a pipe, no plain file")
     try:
         handle, name = tempfile.mkstemp(
             prefix=f".{target.name[:80]}.", suffix=".part", dir=target.parent
@@ -41,6 +43,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise OutputError(f"cannot write {target}: {fault.strerror or fault}") from fault
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def not_the_input(output: str | os.PathLike[str], *inputs: str | os.PathLike[str]) -> None:
+    """Raise ``OutputError`` where ``output`` is the same file as one of ``inputs``."""
+    for path in inputs:
+        if Path(path).exists() and Path(output).exists() and Path(output).samefile(path):
+            raise OutputError(f"cannot write {output}: it is the input, which is never changed")
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:

@@ -24,6 +24,8 @@ from dynapdeploy.graph.graph import Graph
 if TYPE_CHECKING:
     from torch import nn
 
+    from dynapdeploy.training.models import Model
+
 
 @dataclass(frozen=True, eq=False)
 class Source:
@@ -91,6 +93,8 @@ def with_coding(
 
 
 def _named(name: str, input_shape: Sequence[int] | None, weights) -> Source:
+    if not name:
+        raise SourceError("the name of the source is empty")
     path, colon, factory = name.rpartition(":")
     if colon and factory.isidentifier() and path:
         return _from_factory(path, factory, input_shape, weights)
@@ -119,11 +123,20 @@ def _known_model(name: str, input_shape: Sequence[int] | None, weights) -> Sourc
         )
     model = MODELS[name]
     shape = _shape(input_shape) or model.input_shape
-    module = model.build(shape, model.classes)
+    module = _fresh(model, shape)
     if weights is not None:
         _load_weights(module, weights)
     graph = _from_module(module, shape, name)
     return Source(graph, model.coding, trained=weights is not None, module=module)
+
+
+def _fresh(model: Model, shape: Shape) -> nn.Sequential:
+    """The model with weights that are the same at every call."""
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return model.build(shape, model.classes)
 
 
 def _from_run(folder: str, input_shape: Sequence[int] | None) -> Source:
@@ -153,7 +166,7 @@ def _from_factory(path: str, factory: str, input_shape: Sequence[int] | None, we
         raise SourceError(f"{name}: there is no function {factory} in {path}")
     try:
         module = function()
-    except Exception as fault:
+    except (Exception, SystemExit) as fault:
         raise SourceError(f"{name}: the factory failed, {type(fault).__name__}: {fault}") from fault
     if weights is not None:
         _load_weights(module, weights)
@@ -181,7 +194,7 @@ def _module_at(path: str, name: str):
         return module
     except SourceError:
         raise
-    except Exception as fault:
+    except (Exception, SystemExit) as fault:
         raise SourceError(
             f"{name}: importing it failed, {type(fault).__name__}: {fault}"
         ) from fault

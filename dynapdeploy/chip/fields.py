@@ -6,6 +6,9 @@ import numpy as np
 
 from dynapdeploy.errors import ImageError
 
+LARGEST_SIZE = 2**15
+"""Of a map, a stride or a padding: addresses are 16 bits."""
+
 
 def put(instance, name: str, value) -> None:
     """Set a field of a frozen dataclass while it is being made."""
@@ -27,15 +30,20 @@ def check_integer(value, low: int, high: int, where: str, name: str) -> None:
 
 def sizes(values, count: int, low: int, where: str, name: str) -> tuple[int, ...]:
     """``count`` integers of at least ``low`` as a tuple; raises ``ImageError`` otherwise."""
-    try:
-        sizes = tuple(values)
-    except TypeError:
-        sizes = ()
-    if len(sizes) != count or not all(is_integer(v) for v in sizes):
+    found = entries(values, where, name)
+    if len(found) != count or not all(is_integer(v) for v in found):
         raise ImageError(f"{where}: {name} must be {count} integers, got {values!r}")
-    if min(sizes) < low:
-        raise ImageError(f"{where}: {name} must be at least {low}, got {sizes}")
-    return tuple(int(v) for v in sizes)
+    if min(found) < low or max(found) > LARGEST_SIZE:
+        raise ImageError(f"{where}: {name} must lie in {low}..{LARGEST_SIZE}, got {found}")
+    return tuple(int(v) for v in found)
+
+
+def entries(values, where: str, name: str) -> tuple:
+    """``values`` as a tuple; raises ``ImageError`` where it is no sequence."""
+    try:
+        return tuple(values)
+    except TypeError:
+        raise ImageError(f"{where}: {name} must be a sequence, got {values!r}") from None
 
 
 def integers(values, dtype, dimensions: int, where: str, name: str) -> np.ndarray:

@@ -12,7 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 
-from dynapdeploy.chip.fields import check_integer, integers, put, sizes
+from dynapdeploy.chip.fields import check_integer, entries, integers, put, sizes
 from dynapdeploy.chip.input_coding import InputCoding
 from dynapdeploy.chip.sensor import Sensor
 from dynapdeploy.errors import ImageError
@@ -142,7 +142,7 @@ class CoreImage:
             put(self, "initial_state", state)
 
     def _check_destinations(self, where: str) -> None:
-        destinations = tuple(self.destinations)
+        destinations = entries(self.destinations, where, "destinations")
         if not all(isinstance(d, Destination) for d in destinations):
             raise ImageError(f"{where}: destinations must be Destination objects")
         if len(destinations) > MAX_DESTINATIONS:
@@ -204,8 +204,8 @@ class ChipImage:
     def __post_init__(self) -> None:
         if not isinstance(self.device, str) or not self.device:
             raise ImageError(f"image: device must be a non-empty text, got {self.device!r}")
-        put(self, "cores", tuple(self.cores))
-        put(self, "entry", tuple(self.entry))
+        put(self, "cores", entries(self.cores, "image", "cores"))
+        put(self, "entry", entries(self.entry, "image", "entry"))
         put(self, "provenance", dict(self.provenance))
         check_integer(self.readout_stride, 1, 2**10, "image", "readout_stride")
         if not self.cores:
@@ -249,6 +249,7 @@ class ChipImage:
         if len(set(self.entry)) != len(self.entry):
             raise ImageError(f"image: entry names a core twice, {self.entry}")
         for core in self.entry:
+            check_integer(core, 0, 2**15 - 1, "image", "entry")
             if core not in ids:
                 raise ImageError(f"image: entry core {core} is not in the image (cores {ids})")
         shapes = {self[core].input_shape for core in self.entry}

@@ -113,8 +113,8 @@ def load_image(path: str | os.PathLike[str]) -> ChipImage:
                 f"{path}: {size:,} bytes, no chip image is larger than {LARGEST_FILE:,}"
             )
         content = Path(path).read_bytes()
-    except OSError as fault:
-        raise ImageError(f"cannot read the chip image {path}: {fault.strerror or fault}") from fault
+    except (OSError, TypeError, ValueError) as fault:
+        raise ImageError(f"cannot read the chip image {path}: {fault}") from fault
     return from_bytes(content, str(path))
 
 

@@ -135,7 +135,15 @@ def lower(graph: Graph) -> Network:
     if not layers and not any(isinstance(node, Unsupported) for node in graph.nodes.values()):
         raise SourceError(f"{graph.source}: no convolution or linear layer in it, nothing to run")
     entry = _follow(graph, shapes, graph.input, obstacles)
-    for target in entry:
+    for number, target in enumerate(entry):
+        before = [other.layer for other in entry[:number]]
+        if target.layer in before or _is_shifted(graph, shapes, target):
+            obstacles[graph.input] = Obstacle(
+                graph.input,
+                "the input among other channels",
+                f"input events enter a core as they are and once, but {target.layer} takes them "
+                "shifted, beside other channels, or several times",
+            )
         if target.pools:
             obstacles[graph.input] = Obstacle(
                 graph.input,
@@ -158,6 +166,14 @@ def lower(graph: Graph) -> Network:
         tuple(obstacles.values()),
         graph.source,
     )
+
+
+def _is_shifted(graph: Graph, shapes: dict[str, Shape], target: Target) -> bool:
+    """Whether an entry layer takes anything but the input map itself."""
+    if target.layer is None or target.pools:
+        return False
+    taken = shapes[graph.inputs[target.layer][0]]
+    return target.feature_shift != 0 or taken != shapes[graph.input]
 
 
 def _layer(

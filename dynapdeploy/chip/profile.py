@@ -141,6 +141,8 @@ def load_profile(name: str) -> Profile:
         ProfileError: there is no such profile (the known ones are listed), or its file is
         malformed.
     """
+    if not isinstance(name, str):
+        raise ProfileError(f"a device is named by text, got {name!r}")
     if not name.endswith(".toml"):
         known = profile_names()
         if name not in known:

@@ -119,6 +119,7 @@ def quantize_as_sinabs(layer: Layer) -> QuantizedLayer:
     below 0.5 in magnitude becomes zero; a lower bound of 0 stays 0, which the chip does not bear.
     """
     single = np.float32
+    _check_finite(layer)
     weight = layer.weight.astype(single)
     bound = STATE_MIN if layer.neuron.lower_bound is None else layer.neuron.lower_bound
     thresholds = np.array([bound, layer.neuron.threshold], single)
@@ -144,6 +145,14 @@ def quantizer_named(name: str) -> Quantizer:
     if name not in QUANTIZERS:
         raise SourceError(f"unknown quantizer {name!r}, expected one of {', '.join(QUANTIZERS)}")
     return QUANTIZERS[name]
+
+
+def _check_finite(layer: Layer) -> None:
+    bias = () if layer.bias is None else layer.bias
+    bound = layer.neuron.lower_bound or 0.0
+    for values in (layer.weight, bias, (layer.neuron.threshold, bound)):
+        if not np.isfinite(values).all():
+            raise SourceError(f"{layer.name}: weights and thresholds must be finite numbers")
 
 
 def _bias(layer: Layer, scale: float) -> np.ndarray | None:

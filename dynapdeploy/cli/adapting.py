@@ -8,13 +8,15 @@ from typing import Any
 
 import click
 
+from dynapdeploy.cli.options import FiniteRange
+
 
 def adapting_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """``--max-to-average``, ``--softmax-to-relu`` and ``--normalise`` as one ``adapting``."""
 
     @click.option(
         "--normalise-level",
-        type=click.FloatRange(min=0, min_open=True),
+        type=FiniteRange(min=0, min_open=True),
         default=20.0,
         show_default=True,
         metavar="N",
@@ -22,7 +24,7 @@ def adapting_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )
     @click.option(
         "--percentile",
-        type=click.FloatRange(0, 100, min_open=True),
+        type=FiniteRange(0, 100, min_open=True),
         default=99.9,
         show_default=True,
         help="Of the activations that are not 0, for --normalise.",

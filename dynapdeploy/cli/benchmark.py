@@ -7,7 +7,7 @@ from functools import partial
 
 import click
 
-from dynapdeploy.cli.options import data_options, format_option, verb
+from dynapdeploy.cli.options import FiniteRange, data_options, format_option, verb
 
 
 @verb(
@@ -39,7 +39,7 @@ Examples:
 @click.option(
     "--scale-first",
     "scales",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     multiple=True,
     metavar="RHO",
     help="Multiply the first layer's weights; repeatable.  [default: 1]",

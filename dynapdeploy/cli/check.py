@@ -8,6 +8,7 @@ from dynapdeploy.cli.options import (
     compiler_options,
     device_option,
     format_option,
+    pinned_cores,
     source_options,
     verb,
 )
@@ -58,7 +59,7 @@ def command(
         device,
         allow_bias=allow_bias,
         prefer=prefer,
-        cores=dict(pins),
+        cores=pinned_cores(pins),
     )
     status = "fits" if compilation.fits else "does_not_fit"
     extra: dict = {}
@@ -68,7 +69,7 @@ def command(
         from dynapdeploy.report.suggestion import suggestion_content, suggestion_lines
 
         suggestion = suggest(
-            found.graph, compilation.profile, allow_bias=allow_bias, pinned=dict(pins)
+            found.graph, compilation.profile, allow_bias=allow_bias, pinned=pinned_cores(pins)
         )
         extra["suggestion"] = suggestion_content(suggestion)
         lines = suggestion_lines(suggestion)

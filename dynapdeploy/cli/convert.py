@@ -6,9 +6,11 @@ import click
 
 from dynapdeploy.cli.adapting import adapting_options
 from dynapdeploy.cli.options import (
+    FiniteRange,
     compiler_options,
     device_option,
     format_option,
+    pinned_cores,
     source_options,
     verb,
 )
@@ -63,7 +65,7 @@ Examples:
 )
 @click.option(
     "--events-per-unit",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     help="For still images: events per unit of a pixel's value.",
 )
 @adapting_options
@@ -95,6 +97,7 @@ def command(
     from dynapdeploy.chip.sensor import sensor_from_text
     from dynapdeploy.cli.output import emit, emit_json, note, progress
     from dynapdeploy.conversion import adapted
+    from dynapdeploy.files import not_the_input
     from dynapdeploy.pipeline import (
         build_image,
         calibrate_source,
@@ -113,6 +116,9 @@ def command(
 
     found = with_coding(read_source(source, input_shape, weights), merge_polarity, events_per_unit)
     require_weights(found)
+    not_the_input(output, source, *([weights] if weights else []))
+    if picture == output:
+        raise click.UsageError("--output and --picture name the same file")
     found, told = adapted(found, adapting)
     for line in told:
         note(line)
@@ -122,7 +128,7 @@ def command(
         quantizer=quantizer,
         allow_bias=allow_bias,
         prefer=prefer,
-        cores=dict(pins),
+        cores=pinned_cores(pins),
         sensor=None if sensor is None else sensor_from_text(sensor),
     )
     calibration = None

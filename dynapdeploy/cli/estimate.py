@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dynapdeploy.cli.options import data_options, format_option, verb, workers_option
+from dynapdeploy.cli.options import FiniteRange, data_options, format_option, verb, workers_option
 
 
 @verb(
@@ -37,14 +37,14 @@ Examples:
 )
 @click.option(
     "--budget",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="N",
     help="SynOps per second that a core may take; no public source gives a limit.",
 )
 @click.option(
     "--window",
     "window_ms",
-    type=click.FloatRange(min=0.001),
+    type=FiniteRange(min=0.001),
     default=10.0,
     show_default=True,
     metavar="MS",
@@ -53,7 +53,7 @@ Examples:
 @click.option(
     "--battery",
     "battery_wh",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="WH",
     help="Say how long a battery of this capacity lasts.",
 )

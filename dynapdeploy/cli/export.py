@@ -25,12 +25,14 @@ def command(source, input_shape, weights, target, output) -> None:
     For sinabs two files are written: FILE.py, a few lines that build the network, and its weights.
     """
     from dynapdeploy.cli.output import note
+    from dynapdeploy.files import not_the_input
     from dynapdeploy.graph import fold, write_nir, write_sinabs
     from dynapdeploy.pipeline import require_weights
     from dynapdeploy.sources import read_source
 
     found = read_source(source, input_shape, weights)
     require_weights(found)
+    not_the_input(output, source)
     if target == "nir":
         write_nir(found.graph, output)
         written = [output]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dynapdeploy.cli.options import device_option, format_option, verb
+from dynapdeploy.cli.options import FiniteRange, device_option, format_option, verb
 
 DIFFERS = 1
 
@@ -24,7 +24,7 @@ Examples:
 @click.option("--no-self-test", is_flag=True, help="Do not run the self-test.")
 @click.option(
     "--pace",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=1.0,
     show_default=True,
     help="Stretch the recording's times by this; 0: as fast as possible.",
@@ -32,8 +32,8 @@ Examples:
 @click.option(
     "--monitor", "monitor", type=int, multiple=True, help="Return this core's spikes; repeatable."
 )
-@click.option("--listen", type=click.FloatRange(min=0), help="Take what comes for N seconds.")
-@click.option("--slow-clock", type=click.FloatRange(min=0, min_open=True), help="Rate in Hz.")
+@click.option("--listen", type=FiniteRange(min=0), help="Take what comes for N seconds.")
+@click.option("--slow-clock", type=FiniteRange(min=0, min_open=True), help="Rate in Hz.")
 @click.option("--readout", type=click.IntRange(0, 65535), help="Use the readout layer: threshold.")
 @click.option("-o", "--output", metavar="FILE", help="Write output and monitored events (.npz).")
 @click.option("--save-config", metavar="FILE", help="Write samna's configuration as JSON.")

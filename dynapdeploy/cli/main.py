@@ -84,7 +84,8 @@ def run() -> None:
     debug = "--debug" in sys.argv or bool(os.environ.get("DYNAPDEPLOY_DEBUG"))
     try:
         code = main.main(standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)

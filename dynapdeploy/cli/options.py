@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from dynapdeploy.events import Shape
 
+LARGEST_NUMBER = 1e15
 DEFAULT_DEVICE = "speck2fdevkit"
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -30,6 +32,17 @@ class ShapeParameter(click.ParamType):
         return channels, height, width
 
 
+class FiniteRange(click.FloatRange):
+    """A range of numbers without NaN and infinity."""
+
+    def convert(self, value, param, ctx) -> float:
+        """The number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number) or abs(number) > LARGEST_NUMBER:
+            self.fail(f"{value!r} is not a finite number of a size that makes sense")
+        return number
+
+
 class PinParameter(click.ParamType):
     """``LAYER=CORE``."""
 
@@ -43,6 +56,15 @@ class PinParameter(click.ParamType):
         if not equals or not layer or not core.isdecimal():
             self.fail(f"{value!r}: a layer and a core were expected, as in conv2=3")
         return layer, int(core)
+
+
+def pinned_cores(pins: Sequence[tuple[str, int]]) -> dict[str, int]:
+    """Core by layer. Raises ``click.UsageError`` for a layer named twice."""
+    layers = [layer for layer, _ in pins]
+    for layer in layers:
+        if layers.count(layer) > 1:
+            raise click.UsageError(f"--core names the layer {layer} twice")
+    return dict(pins)
 
 
 def verb(name: str, epilog: str = "") -> Decorator:

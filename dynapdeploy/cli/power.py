@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dynapdeploy.cli.options import data_options, device_option, format_option, verb
+from dynapdeploy.cli.options import FiniteRange, data_options, device_option, format_option, verb
 
 
 @verb(
@@ -21,7 +21,7 @@ Examples:
 @data_options("test")
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=10.0,
     show_default=True,
     help="How long each recording plays, and how long the idle chip is measured.",

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from dynapdeploy.cli.options import data_options, device_option, format_option, verb, workers_option
+from dynapdeploy.cli.options import (
+    FiniteRange,
+    data_options,
+    device_option,
+    format_option,
+    verb,
+    workers_option,
+)
 
 
 @verb(
@@ -29,14 +36,14 @@ Examples:
 )
 @click.option(
     "--budget",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="N",
     help="SynOps per second that a core may take.",
 )
 @click.option(
     "--battery",
     "battery_wh",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="WH",
     help="Say how long a battery of this capacity lasts.",
 )
@@ -69,11 +76,13 @@ def command(
     from dynapdeploy.cli.output import emit, emit_json, stages
     from dynapdeploy.cli.run import announce_compilation, worker_count
     from dynapdeploy.estimate.gather import gather
+    from dynapdeploy.files import not_the_input
     from dynapdeploy.report.csv_files import write_tables
     from dynapdeploy.report.estimation import estimate_content
     from dynapdeploy.report.ladder import ladder_content
     from dynapdeploy.report.page import write_report
 
+    not_the_input(output, source)
     announce_compilation()
     with stages() as step:
         study = gather(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
-from dynapdeploy.cli.options import format_option, verb
+from dynapdeploy.cli.options import FiniteRange, format_option, verb
+
+MOST_TARGETS = 10_000
 
 
 class Targets(click.ParamType):
@@ -22,6 +24,8 @@ class Targets(click.ParamType):
         try:
             if ":" in value:
                 first, last, count = value.split(":")
+                if int(count) > MOST_TARGETS:
+                    raise ValueError(f"at most {MOST_TARGETS:,} targets")
                 return geometric(float(first), float(last), int(count))
             return tuple(float(part) for part in value.split(","))
         except (ValueError, InputError) as fault:
@@ -71,14 +75,14 @@ Examples:
 )
 @click.option(
     "--factor",
-    type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
+    type=FiniteRange(min=0, max=1, min_open=True, max_open=True),
     help="From one target of that chain to the next.  [default: 0.7]",
 )
 @click.option("--seeds", type=Seeds(), default="0", show_default=True, help="As in 0,1,2.")
 @click.option(
     "--scale-up",
     "scale_ups",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     multiple=True,
     default=(1.5, 2.0),
     show_default=True,
@@ -88,7 +92,7 @@ Examples:
 @click.option("--batch", type=click.IntRange(1), help="Samples per step.  [default: the model's]")
 @click.option(
     "--learning-rate",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     help="Of Adam.  [default: the model's]",
 )
 @click.option("--limit", type=click.IntRange(1), help="Use this many training samples.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dynapdeploy.cli.options import format_option, verb
+from dynapdeploy.cli.options import FiniteRange, format_option, verb
 
 
 @verb(
@@ -23,19 +23,19 @@ Examples:
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder for the run.")
 @click.option(
     "--target-synops",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="N",
     help="SynOps per sample to train towards.",
 )
 @click.option(
     "--target-energy",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="J",
     help="The same in joules per sample, at 1e-11 J per SynOp.",
 )
 @click.option(
     "--target-ratio",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="R",
     help="The same as a share of the untrained net's SynOps.",
 )
@@ -47,7 +47,7 @@ Examples:
 )
 @click.option(
     "--penalty",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=3.0,
     show_default=True,
     help="Factor of the SynOp loss; 0 for none.",
@@ -70,7 +70,7 @@ Examples:
 @click.option("--batch", type=click.IntRange(1), help="Samples per step.  [default: the model's]")
 @click.option(
     "--learning-rate",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     help="Of Adam.  [default: the model's]",
 )
 @click.option(
@@ -78,7 +78,7 @@ Examples:
 )
 @click.option(
     "--dropout",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=FiniteRange(0, 1, max_open=True),
     help="Share of every dropout layer.  [default: the model's]",
 )
 @click.option("--limit", type=click.IntRange(1), help="Use this many training samples.")

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from dynapdeploy.cli.options import (
+    FiniteRange,
     data_options,
     device_option,
     format_option,
@@ -31,7 +32,7 @@ Examples:
 @click.option(
     "--step",
     "step_ms",
-    type=click.FloatRange(min=0.001),
+    type=FiniteRange(min=0.001),
     default=1.0,
     show_default=True,
     metavar="MS",
@@ -45,7 +46,7 @@ Examples:
 )
 @click.option(
     "--events-per-unit",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     help="For still images: events per unit of a pixel's value.",
 )
 @workers_option()

@@ -172,6 +172,7 @@ def run(
 def _leak(core, cores, ticks, bias, state):
     low = cores[core, c.LOW]
     at = cores[core, c.STATE]
+    ticks = min(ticks, 1 << 17)  # by then every state stands at one of its ends
     for _ in range(cores[core, c.HEIGHT] * cores[core, c.ROW] // cores[core, c.FEATURES]):
         for feature in range(cores[core, c.FEATURES]):
             amount = np.int64(bias[cores[core, c.BIAS] + feature])

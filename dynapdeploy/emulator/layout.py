@@ -191,7 +191,9 @@ def _along_y(core: CoreImage) -> np.ndarray:
 def _weight_runs(core: CoreImage) -> np.ndarray:
     """Weights int8 ``[channel, ky, phase and kx descending, feature]``."""
     kernel, stride = core.weights.shape[3], core.stride[1]
-    columns = [kx for phase in range(stride) for kx in reversed(range(phase, kernel, stride))]
+    columns = [
+        kx for phase in range(min(stride, kernel)) for kx in reversed(range(phase, kernel, stride))
+    ]
     return core.weights.transpose(1, 2, 3, 0)[:, :, columns, :]
 
 

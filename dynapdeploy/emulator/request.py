@@ -25,6 +25,8 @@ def check_request(
     if not isinstance(image, ChipImage):
         raise ImageError(f"emulate: a ChipImage was expected, got {type(image).__name__}")
     known = [core.core for core in image.cores]
+    if not isinstance(monitor, Sequence):
+        raise InputError(f"monitor: a list of core ids was expected, got {monitor!r}")
     for core in monitor:
         if core not in known:
             raise InputError(f"monitor: core {core} is not in the image (cores {known})")
@@ -38,13 +40,6 @@ def check_request(
         raise InputError(
             "jitter perturbs the depth-first order, the order asked for is breadth-first"
         )
-    for entry in image.cores:
-        where = f"core {entry.core} ({entry.name})"
-        if max(*entry.input_shape, *entry.output_shape) > LARGEST_MAP:
-            raise ImageError(
-                f"{where}: maps {entry.input_shape} and {entry.output_shape} have a side above "
-                f"{LARGEST_MAP}, addresses are 16 bits"
-            )
     if image.output_features > LARGEST_MAP:
         raise ImageError(
             f"image: the output has {image.output_features} features, at most {LARGEST_MAP} "

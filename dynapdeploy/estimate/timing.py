@@ -60,7 +60,7 @@ def timing_of(
     bins = min(span // window_us + 1, MOST_BINS)
     classes = output_classes(image, run.events)
     count = int(classes.max(initial=-1)) + 1
-    times = run.events["t"] - start
+    times = np.maximum(run.events["t"] - start, 0)
     stable = stable_since(times, decisions_over_time(classes, count))
     until = start + (stable or 0)
     return Timing(

@@ -186,3 +186,67 @@ def test_debug_shows_the_traceback(dynapdeploy):
     result = dynapdeploy("check", "nothing-here", "--debug")
     assert result.code == 2
     assert "Traceback" in result.err
+
+
+def test_a_device_is_not_written_over(dynapdeploy, net_file, tmp_path):
+    import os
+
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    words = ("convert", f"{net_file}:good", "--input-shape", "2,20,20", "-o", pipe)
+    assert_refused(dynapdeploy(*words), 2, "pipe", "no plain file")
+    assert pipe.is_fifo()
+
+
+def test_a_source_is_not_written_over(dynapdeploy, net_file, tmp_path):
+    path = tmp_path / "net.nir"
+    words = (f"{net_file}:good", "--input-shape", "2,20,20")
+    assert dynapdeploy("export", *words, "--to", "nir", "-o", path).code == 0
+    before = path.read_bytes()
+    assert_refused(dynapdeploy("convert", path, "-o", path), 2, "net.nir", "input")
+    assert path.read_bytes() == before
+
+
+def test_a_factory_that_exits(dynapdeploy, tmp_path):
+    (tmp_path / "quits.py").write_text("def build():\n    raise SystemExit(0)\n")
+    assert_refused(dynapdeploy("check", f"{tmp_path}/quits.py:build"), 2, "SystemExit")
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "1e300"])
+def test_numbers_that_are_none(dynapdeploy, image_file, value):
+    result = dynapdeploy("estimate", image_file, "--data", "digits", "--window", value)
+    assert result.code == 2
+    assert value in result.err
+
+
+def test_the_input_beside_other_channels(dynapdeploy, tmp_path):
+    (tmp_path / "skip.py").write_text(
+        """
+import torch
+from torch import nn
+
+
+class Skip(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Conv2d(2, 4, 3, padding=1, bias=False)
+        self.b = nn.Conv2d(6, 4, 3, padding=1, bias=False)
+
+    def forward(self, x):
+        return torch.relu(self.b(torch.cat([x, torch.relu(self.a(x))], 1)))
+
+
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.c = nn.Conv2d(2, 1, 1, bias=False)
+
+    def forward(self, x):
+        return torch.relu(self.c(torch.cat([x, x + x], 1)))
+"""
+    )
+    for name, shape in (("Skip", "2,8,8"), ("Twice", "1,4,4")):
+        words = (f"{tmp_path}/skip.py:{name}", "--device", "unbounded", "--input-shape", shape)
+        result = dynapdeploy("check", *words)
+        assert (result.code, "DYN001" in result.out) == (1, True)
+        assert dynapdeploy("convert", *words, "-o", tmp_path / "never.dynap").code == 1

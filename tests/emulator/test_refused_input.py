@@ -14,7 +14,7 @@ from dynapdeploy.emulator import (
     emulate_many,
 )
 from dynapdeploy.errors import DataError, DeployError, ImageError, InputError
-from dynapdeploy.events import EVENT, make_events
+from dynapdeploy.events import make_events
 
 RUNS = pytest.mark.parametrize(
     "run", [emulate, emulate_by_reference, lambda i, e: emulate_many(i, [e, e], workers=2)]
@@ -161,13 +161,18 @@ def test_more_single_ticks_than_can_be_worked_off():
 
 
 def test_maps_beyond_16_bits():
-    wide = neuron(
-        weights=np.ones((1, 1, 1, 1), int),
-        input_shape=(1, 1, 2**15 + 1),
-        output_shape=(1, 1, 2**15 + 1),
-    )
-    with pytest.raises(ImageError, match="a side above 32768"):
-        emulate(single(wide), np.empty(0, EVENT))
+    with pytest.raises(ImageError, match=r"input_shape must lie in 1\.\.32768"):
+        neuron(
+            weights=np.ones((1, 1, 1, 1), int),
+            input_shape=(1, 1, 2**15 + 1),
+            output_shape=(1, 1, 2**15 + 1),
+        )
+
+
+def test_strides_and_paddings_beyond_any_map():
+    for geometry in ({"stride": (2**33, 1)}, {"padding": (0, 2**62)}):
+        with pytest.raises(ImageError, match="must lie in"):
+            neuron(weights=np.ones((1, 1, 1, 1), int), **geometry)
 
 
 def test_every_refusal_is_a_deploy_error():

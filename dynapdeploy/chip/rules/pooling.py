@@ -89,16 +89,18 @@ def divisible(subject: Subject) -> Iterator[Finding]:
     """A map is divisible by its pooling.
 
     Otherwise the last rows and columns go to an address outside the next map. Networks drop them;
-    so does the emulator, which counts them. What the chip does with them no public source says.
+    so does the emulator, which counts them. What the chip does with them no public source says. On
+    the way to the output nothing drops them, so they count there.
     """
     for layer, target in _pooled(subject):
         _, height, width = layer.output_shape
-        if target.layer and (height % target.pooling or width % target.pooling):
+        if height % target.pooling or width % target.pooling:
+            lost = "sent outside the next map" if target.layer else "given out, the net drops them"
             near = tuple(n - n % target.pooling for n in (height, width))
             yield Finding(
                 layer.name,
                 f"map {height}x{width} is not divisible by the pooling {target.pooling} "
-                f"{_to(target)}; spikes of the rest are sent outside the next map",
+                f"{_to(target)}; spikes of the rest are {lost}",
                 actual=f"{height}x{width}",
                 limit=f"multiples of {target.pooling}",
                 fix=f"Use padding or another kernel so that the map is {near[0]}x{near[1]}, "
@@ -120,5 +122,5 @@ def exit_pooling(subject: Subject) -> Iterator[Finding]:
                 f"pooling by {target.pooling} towards the output; the reader of the spikes does it",
                 actual=target.pooling,
                 limit=1,
-                fix="Nothing, if only the number of spikes per feature counts.",
+                fix="Nothing, if only the spikes per feature count and the map is divisible by it.",
             )
