@@ -10,7 +10,7 @@ import numpy as np
 
 from dynapdeploy.chip.image import ChipImage
 from dynapdeploy.data.dataset import Dataset
-from dynapdeploy.errors import ImageError, Mismatch
+from dynapdeploy.errors import EnvironmentLacks, InputError, OutputError
 from dynapdeploy.files import replacing
 from dynapdeploy.hardware.board_target import BoardTarget
 from dynapdeploy.hardware.recordings import Streamed, class_counts, stream_all
@@ -39,13 +39,13 @@ class Request:
     output: str | os.PathLike[str] | None = None
 
     def check(self, image: ChipImage) -> None:
-        """Raise ``Mismatch`` where the image has not what is asked for."""
+        """Raise ``InputError`` where the image has not what is asked for."""
         ids = [core.core for core in image.cores]
         for core in self.monitor:
             if core not in ids:
-                raise Mismatch(f"core {core} is to be monitored, the image uses cores {ids}")
+                raise InputError(f"core {core} is to be monitored, the image uses cores {ids}")
         if self.output is not None and self.recordings is None and self.listen_s is None:
-            raise Mismatch("an output file was named, but nothing is to be streamed (--input)")
+            raise InputError("an output file was named, but nothing is to be streamed (--input)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +66,7 @@ def flash(
     Raises:
         BoardFault: the board failed.
         Mismatch: see :class:`dynapdeploy.hardware.target.Target`.
+        EnvironmentLacks: listening is asked of the emulator.
     """
     with target:
         report = None
@@ -81,7 +82,7 @@ def flash(
             )
         if request.listen_s is not None:
             if not isinstance(target, BoardTarget):
-                raise Mismatch("listening needs a board: the emulator has no camera")
+                raise EnvironmentLacks("listening needs a board: the emulator has no camera")
             target.reset()
             heard = target.listen(request.listen_s, watch)
     last = heard or (streamed[-1].response if streamed else None)
@@ -112,7 +113,7 @@ def save_response(response: Response, path: str | os.PathLike[str]) -> None:
     Raises ``OutputError`` where that cannot be written.
     """
     if not str(path).endswith(".npz"):
-        raise ImageError(f"cannot write {path}: a name that ends in .npz was expected")
+        raise OutputError(f"cannot write {path}: a name that ends in .npz was expected")
     parts: dict[str, Any] = {f"core{core}": events for core, events in response.monitored.items()}
     with replacing(path) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, events=response.events, readout=response.readout, **parts)

@@ -86,7 +86,7 @@ def test_listening(run):
     arguments = (*FLASH, "--no-self-test", "--listen", "0.5", "--format", "json")
     found = json.loads(run(*arguments).stdout)
     assert found["live"] == {"output_events": 0, "counts": [0, 0, 0, 0], "readout": {}}
-    assert run(*arguments, boards=()).returncode == 1
+    assert run(*arguments, boards=()).returncode == 3
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ def test_listening(run):
         (("--no-fallback",), {"boards": ()}, 3, "is not attached"),
         ((), {"faults": [{"in_use": True}]}, 3, "in use by another program"),
         ((), {"faults": [{"calls": {"write": ["vanish"]}}]}, 3, "usb transfer failed"),
-        (("--monitor", "5"), {}, 1, "the image uses cores"),
-        (("--output", "{folder}/x.npz"), {}, 1, "nothing is to be streamed"),
+        (("--monitor", "5"), {}, 2, "the image uses cores"),
+        (("--output", "{folder}/x.npz"), {}, 2, "nothing is to be streamed"),
     ],
 )
 def test_refusals(run, arguments, options, code, message):
