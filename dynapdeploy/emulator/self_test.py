@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from dynapdeploy.chip.image import ChipImage, SelfTest
 from dynapdeploy.emulator.engine import emulate
-from dynapdeploy.errors import ImageError
 from dynapdeploy.events import make_events
 
 FEWEST_EVENTS, MOST_EVENTS = 1_000, 16_000
@@ -48,46 +46,3 @@ def _drawn_events(image: ChipImage, count: int) -> np.ndarray:
         random.integers(0, height, count),
         random.integers(0, channels, count),
     )
-
-
-@dataclass(frozen=True)
-class SelfTestVerdict:
-    """What came out against what was expected.
-
-    Attributes:
-        identical: every output event and every spike count is as expected.
-        first_difference: index of the first output event that differs; None if none does.
-        expected, found: number of output events.
-        spikes: per core, expected and found.
-    """
-
-    identical: bool
-    first_difference: int | None
-    expected: int
-    found: int
-    spikes: Mapping[int, tuple[int, int]]
-
-
-def run_self_test(image: ChipImage) -> SelfTestVerdict:
-    """Run the self-test that ``image`` carries in the emulator.
-
-    Raises:
-        ImageError: it carries none.
-    """
-    test = image.self_test
-    if test is None:
-        raise ImageError("the image carries no self-test")
-    run = emulate(image, test.events)
-    return compare(test, run.events, run.spikes)
-
-
-def compare(test: SelfTest, output: np.ndarray, spikes: Mapping[int, int]) -> SelfTestVerdict:
-    """Compare a run's output events and spikes per core with those a self-test expects."""
-    common = min(len(test.output), len(output))
-    differing = np.flatnonzero(test.output[:common] != output[:common])
-    first = int(differing[0]) if len(differing) else None
-    if first is None and len(test.output) != len(output):
-        first = common
-    pairs = {core: (count, int(spikes.get(core, 0))) for core, count in test.spikes.items()}
-    same = first is None and all(expected == found for expected, found in pairs.values())
-    return SelfTestVerdict(same, first, len(test.output), len(output), pairs)
