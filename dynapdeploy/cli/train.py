@@ -74,7 +74,19 @@ Examples:
     help="Of Adam.  [default: the model's]",
 )
 @click.option(
-    "--shift", type=click.IntRange(0), help="Move batches about by up to this many pixels."
+    "--shift",
+    type=click.IntRange(0),
+    help="Move samples about by up to this many pixels.  [default: the model's]",
+)
+@click.option(
+    "--turn",
+    type=FiniteRange(0, 180),
+    help="Turn samples by up to this many degrees.  [default: the model's]",
+)
+@click.option(
+    "--zoom",
+    type=FiniteRange(0, 0.9),
+    help="Make samples larger or smaller by up to this share.  [default: the model's]",
 )
 @click.option(
     "--dropout",
@@ -98,7 +110,7 @@ Examples:
 @click.option(
     "--finetune-epochs",
     type=click.IntRange(0),
-    default=30,
+    default=60,
     show_default=True,
     help="Passes of fine-tuning.",
 )

@@ -10,9 +10,11 @@ those of the counts, so the SynOp loss sees what the chip would spend.
 
 The SynOp loss alone settles where its pull and that of the prediction loss are equal, above the
 target. A multiplier ``m >= 0`` that grows while the net is above the target closes the gap (the
-method of multipliers): the loss is ``prediction + penalty * r**2 + m * r`` with
-``r = (SynOps - target) / target``, and after each step ``m`` grows by ``MULTIPLIER_GAIN * r`` over
-the number of steps.
+method of multipliers). The SynOps that the QReLU net would have with the same weights are held to
+the chip's, so that its estimate stays true for what is deployed. The loss is
+``prediction + penalty * (r**2 + ESTIMATE * e**2) + m * r`` with ``r = (SynOps - target) / target``
+and ``e = (QReLU's SynOps - SynOps) / SynOps`` (0 far from the target), and after each step ``m``
+grows by ``MULTIPLIER_GAIN * r`` over the number of steps.
 """
 
 from __future__ import annotations
@@ -36,6 +38,10 @@ from dynapdeploy.training.weight_grid import WeightGrid
 
 LEARNING_RATE = 1e-2
 """Of Adam at the first step; half a cosine down to 0."""
+ESTIMATE = 2.0
+"""Weight of the error of the QReLU net's SynOps beside that of the target."""
+NEAR = 0.2
+"""Relative distance from the target within which that error counts; the target comes first."""
 MULTIPLIER_GAIN = 36.0
 """Growth of the multiplier over all steps, per unit of relative distance from the target."""
 MULTIPLIER_STEP = 0.1
@@ -103,10 +109,13 @@ def finetune(
             events = recordings(chosen, random)
             counts = spike_counts(grid.chip_image(), events)
             y = torch.as_tensor(labels[chosen])
-            output, synops = imposed(model, meter, input_counts(events, input_shape), counts)
+            x = input_counts(events, input_shape)
+            output, synops = imposed(model, meter, x, counts)
             prediction = functional.cross_entropy(output * temperature, y)
             above = (synops - target) / target if target else prediction.new_zeros(())
             loss = prediction + penalty * above.square() + multiplier * above
+            if penalty and abs(float(above.detach())) < NEAR:
+                loss = loss + penalty * ESTIMATE * _misjudged(model, meter, x, synops).square()
             if not torch.isfinite(loss):
                 raise TrainingFailed(
                     f"fine-tuning epoch {epoch + 1}, step {step + 1}: the loss is {float(loss)}; "
@@ -162,6 +171,15 @@ def imposed(
         elif not isinstance(module, nn.Dropout | nn.Dropout2d):
             x = module(x)
     return x.flatten(1), synops
+
+
+def _misjudged(
+    model: nn.Sequential, meter: SynOpMeter, x: torch.Tensor, synops: torch.Tensor
+) -> torch.Tensor:
+    """By how much the QReLU net's SynOps differ from the chip's ``synops``, as a share of them."""
+    model(x)
+    chip = synops.detach()
+    return (meter.total(x) - chip) / chip.clamp_min(1)
 
 
 def input_counts(events: Sequence[np.ndarray], shape: Shape) -> torch.Tensor:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import lightning
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -16,8 +17,9 @@ from torch.nn import functional
 from dynapdeploy.errors import EnvironmentLacks, TrainingFailed
 from dynapdeploy.training.metrics import EpochMetrics
 from dynapdeploy.training.models import Recipe
+from dynapdeploy.training.moves import moved_frames, pixel_maps
 from dynapdeploy.training.samples import Samples
-from dynapdeploy.training.step import epoch_seed, learning_rate, outputs, shifted, step_order
+from dynapdeploy.training.step import epoch_seed, learning_rate, outputs, step_order
 from dynapdeploy.training.synop_loss import SynOpMeter, synop_loss
 from dynapdeploy.training.target import annealed
 from dynapdeploy.training.weight_grid import WeightGrid
@@ -33,7 +35,7 @@ class QReLUTraining(lightning.LightningModule):
         model, meter: the net and what counts its SynOps.
         samples: all training samples.
         recipe: epochs, batch, learning rate and the like.
-        seed: of order, shifts and dropout, with the number of the epoch.
+        seed: of order, moves and dropout, with the number of the epoch.
         target: SynOps per sample, None for no SynOp loss.
         untrained: SynOps per sample before training, where the annealed target starts.
         penalty: factor of the SynOp loss.
@@ -85,6 +87,7 @@ class QReLUTraining(lightning.LightningModule):
         self.model.train()
         self.samples = self.samples.to(self.device)
         torch.manual_seed(epoch_seed(self.seed, self.epoch))
+        self.random = np.random.default_rng(epoch_seed(self.seed, self.epoch))
         self.order = step_order(self.seed, self.epoch, len(self.samples)).to(self.device)
         self.sums = dict.fromkeys(("loss", "prediction", "synop", "right", "synops"), 0.0)
 
@@ -94,7 +97,7 @@ class QReLUTraining(lightning.LightningModule):
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.recipe.learning_rate, share)
         chosen = self.order[step * self.recipe.batch : (step + 1) * self.recipe.batch]
-        x, y = self._shift(self.samples.x[chosen]), self.samples.y[chosen]
+        x, y = self._moved(self.samples.x[chosen]), self.samples.y[chosen]
         if self.grid is not None:
             self.kept = self.grid.keep()
             self.grid.snap()
@@ -134,12 +137,11 @@ class QReLUTraining(lightning.LightningModule):
             )
         )
 
-    def _shift(self, x: torch.Tensor) -> torch.Tensor:
-        reach = self.recipe.shift
+    def _moved(self, x: torch.Tensor) -> torch.Tensor:
+        reach = self.recipe.reach
         if not reach:
             return x
-        dy, dx = torch.randint(-reach, reach + 1, (2,)).tolist()
-        return shifted(x, dy, dx)
+        return moved_frames(x, pixel_maps(reach, (x.shape[2], x.shape[3]), len(x), self.random))
 
     def _note(self, count: int, *values: torch.Tensor) -> None:
         numbers = torch.stack([v.detach().float() for v in values]).tolist()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dynapdeploy.chip.input_coding import InputCoding, PixelCoding
 from dynapdeploy.errors import SourceError
 from dynapdeploy.events import Shape
+from dynapdeploy.training.moves import Reach
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,7 +25,8 @@ class Recipe:
         batch: samples per step.
         learning_rate: of Adam, reached after the first 5 % of the steps, 0 at the last (half a
             cosine).
-        shift: each batch is moved by up to this many pixels along both axes.
+        shift, turn, zoom: how far each sample is moved, see
+            :class:`dynapdeploy.training.moves.Reach`.
         temperature: output spikes are multiplied by it before the softmax of the cross entropy.
             Output spikes cost no SynOps; a small value asks for many of them, so that ties are
             rare.
@@ -36,9 +38,16 @@ class Recipe:
     batch: int = 32
     learning_rate: float = 1e-2
     shift: int = 1
+    turn: float = 0.0
+    zoom: float = 0.0
     temperature: float = 0.3
     dropout: float | None = None
     threads: int = 1
+
+    @property
+    def reach(self) -> Reach:
+        """How far samples are moved."""
+        return Reach(self.shift, self.turn, self.zoom)
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,7 @@ _MODELS = (
         (1, 64, 64),
         10,
         _layers("mnist_dvs"),
-        Recipe(epochs=120, dropout=0.1),
+        Recipe(epochs=120, turn=10, zoom=0.1, dropout=0.1),
     ),
     Model(
         "mnist",

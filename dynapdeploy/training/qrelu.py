@@ -56,31 +56,32 @@ def _spikes(x: torch.Tensor, quantized: bool) -> torch.Tensor:
 class _Quantized(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
-        ctx.save_for_backward(x > 0)
+        ctx.save_for_backward(x)
         return _spikes(x, True)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> torch.Tensor:
-        (positive,) = ctx.saved_tensors
-        return grads[0] * positive
+        (x,) = ctx.saved_tensors
+        return torch.ops.aten.threshold_backward(grads[0], x, 0)
 
 
 class _Metered(torch.autograd.Function):
     """Spikes and their SynOps at once: one pass over the map less in each direction than apart.
 
-    Only the sign of ``x`` is kept for the way back, so that ``x`` itself can be freed, as with a
-    plain ReLU.
+    Backward goes through torch's own kernel for ReLU: a mask of booleans would be turned into
+    floats first, which takes longer than all the rest.
     """
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, fanout: torch.Tensor, quantized: bool):
-        ctx.save_for_backward(x > 0, fanout)
+        ctx.save_for_backward(x, fanout)
         y = _spikes(x, quantized)
         return y, (y.flatten(1) @ fanout.flatten()).sum() / len(y)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor):
-        positive, fanout = ctx.saved_tensors
+        x, fanout = ctx.saved_tensors
         through, synops = grads
-        total = through + fanout * (synops / len(positive))
-        return total.mul_(positive), None, None
+        total = through + fanout * (synops / len(x))
+        threshold = torch.ops.aten.threshold_backward.grad_input
+        return threshold(total, x, 0, grad_input=total), None, None

@@ -20,9 +20,9 @@ class TrainingSettings:
     Attributes:
         data: data set, ``kind:path``.
         model: a known model, or ``file.py:factory``.
-        epochs, batch, learning_rate, shift, temperature, dropout, threads: see
+        epochs, batch, learning_rate, shift, turn, zoom, temperature, dropout, threads: see
             :class:`dynapdeploy.training.models.Recipe`.
-        seed: of weights, order of the data, dropout and shifts.
+        seed: of weights, order of the data, dropout and moves.
         target_synops: SynOps per sample to train towards, those of the input included.
         target_energy_j: the same in joules per sample.
         target_ratio: the same as a share of what the untrained net needs. Without any of the three,
@@ -47,6 +47,8 @@ class TrainingSettings:
     batch: int | None = None
     learning_rate: float | None = None
     shift: int | None = None
+    turn: float | None = None
+    zoom: float | None = None
     temperature: float | None = None
     dropout: float | None = None
     threads: int | None = None
@@ -60,7 +62,7 @@ class TrainingSettings:
     quantized: bool = True
     quantize_weights: bool = False
     finetune: bool = True
-    finetune_epochs: int = 30
+    finetune_epochs: int = 60
     finetune_samples: int = 1000
     accelerator: str = "auto"
     limit: int | None = None
@@ -85,8 +87,10 @@ class TrainingSettings:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise InputError(f"training: {name} must be above 0, got {value!r}")
-        if self.dropout is not None and not 0 <= self.dropout < 1:
-            raise InputError(f"training: dropout must lie in 0..1, got {self.dropout!r}")
+        for name, most in (("turn", 180), ("zoom", 0.9), ("dropout", 0.999)):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= most:
+                raise InputError(f"training: {name} must lie in 0..{most}, got {value!r}")
         if not 0 <= self.penalty < float("inf"):
             raise InputError(f"training: penalty must be 0 or above, got {self.penalty!r}")
         given = [

@@ -1,10 +1,9 @@
-"""Pieces of a training step: output, shift, order of the data, learning rate."""
+"""Pieces of a training step: output, order of the data, learning rate."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from dynapdeploy.training.qrelu import QReLU
 
@@ -39,14 +38,6 @@ def straight_through(x: torch.Tensor, layer: nn.Module) -> torch.Tensor:
     """The value of ``layer(x)`` with the gradient of ``x``."""
     value = layer(x).detach()
     return x + (value - x.detach())
-
-
-def shifted(x: torch.Tensor, dy: int, dx: int) -> torch.Tensor:
-    """``x`` ``[n, c, h, w]`` moved down by ``dy`` and right by ``dx``; what leaves is lost."""
-    height, width = x.shape[2:]
-    padded = functional.pad(x, (max(dx, 0), max(-dx, 0), max(dy, 0), max(-dy, 0)))
-    top, left = max(-dy, 0), max(-dx, 0)
-    return padded[:, :, top : top + height, left : left + width]
 
 
 def step_order(seed: int, epoch: int, count: int) -> torch.Tensor:

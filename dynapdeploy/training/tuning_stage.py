@@ -22,9 +22,10 @@ from dynapdeploy.training.emulated import chip_image, spike_counts
 from dynapdeploy.training.finetune import TuningEpoch, finetune
 from dynapdeploy.training.job import Job, Progress
 from dynapdeploy.training.metrics import EpochMetrics
+from dynapdeploy.training.moves import Reach, moved_events, pixel_maps
 from dynapdeploy.training.weight_grid import WeightGrid
 
-SYNOP_BUDGET = 2e10
+SYNOP_BUDGET = 4e10
 """SynOps that fine-tuning may take in all, about a minute on two processors."""
 MEASURED_SYNOPS = 2e9
 """SynOps that each measurement of accuracy may take."""
@@ -101,7 +102,7 @@ def _tune(job: Job, tell: Progress, per_sample: float) -> None:
     finetune(
         job.model,
         job.meter,
-        Recordings(job.train_set, job.coding, job.train.shape, recipe.shift, len(job.train)),
+        Recordings(job.train_set, job.coding, job.train.shape, recipe.reach, len(job.train)),
         job.train.y.numpy(),
         job.train.shape,
         epochs=settings.finetune_epochs,
@@ -136,17 +137,21 @@ def _line(figures: dict[str, Any]) -> str:
 
 
 class Recordings:
-    """Events of training samples by index, moved by up to ``shift`` pixels."""
+    """Events of training samples by index, moved about at random."""
 
-    def __init__(self, dataset: Dataset, coding, shape: Shape, shift: int, count: int):
-        self.dataset, self.coding, self.shape, self.shift = dataset, coding, shape, shift
+    def __init__(self, dataset: Dataset, coding, shape: Shape, reach: Reach, count: int):
+        self.dataset, self.coding, self.shape, self.reach = dataset, coding, shape, reach
         whole = count == len(dataset)
         self.places: Sequence[int] = range(count) if whole else [i for i, _ in readable(dataset)]
         self.kept: dict[int, np.ndarray] = {}
         self.room = KEPT_EVENTS
 
     def __call__(self, indices: Sequence[int], random: np.random.Generator) -> list[np.ndarray]:
-        return [self._moved(self._events(index), random) for index in indices]
+        events = [self._events(index) for index in indices]
+        if not self.reach:
+            return events
+        maps = pixel_maps(self.reach, self.shape[1:], len(events), random)
+        return [moved_events(e, places, self.shape) for e, places in zip(events, maps, strict=True)]
 
     def _events(self, index: int) -> np.ndarray:
         if index in self.kept:
@@ -156,17 +161,3 @@ class Recordings:
             self.room -= len(events)
             self.kept[index] = events
         return events
-
-    def _moved(self, events: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        dy, dx = random.integers(-self.shift, self.shift + 1, 2)
-        return moved(events, self.shape, int(dy), int(dx))
-
-
-def moved(events: np.ndarray, shape: Shape, dy: int, dx: int) -> np.ndarray:
-    """The events ``dy`` further down and ``dx`` to the right, as far as they stay in the map."""
-    _, height, width = shape
-    events = events.copy()
-    events["x"] += dx
-    events["y"] += dy
-    x, y = events["x"], events["y"]
-    return events[(x >= 0) & (x < width) & (y >= 0) & (y < height)]

@@ -10,6 +10,7 @@ from dynapdeploy.emulator import emulate
 from dynapdeploy.training.emulated import chip_image, spike_counts
 from dynapdeploy.training.finetune import finetune, imposed, input_counts
 from dynapdeploy.training.models import MODELS, build
+from dynapdeploy.training.moves import Reach
 from dynapdeploy.training.synop_loss import meter
 from dynapdeploy.training.tuning_stage import Recordings
 
@@ -78,7 +79,7 @@ def tuned(model, count, epochs, target):
     finetune(
         model,
         meter(model, SHAPE),
-        Recordings(dataset, MODELS["digits"].coding, SHAPE, 0, len(dataset)),
+        Recordings(dataset, MODELS["digits"].coding, SHAPE, Reach(), len(dataset)),
         np.asarray(dataset.labels)[:count],
         SHAPE,
         epochs=epochs,
@@ -108,7 +109,7 @@ def test_fine_tuning_meets_the_target(model):
 
 def test_recordings_are_moved_within_reach():
     dataset = open_dataset("digits", "train")
-    source = Recordings(dataset, MODELS["digits"].coding, SHAPE, 2, len(dataset))
+    source = Recordings(dataset, MODELS["digits"].coding, SHAPE, Reach(2), len(dataset))
     still = encode(dataset[0], MODELS["digits"].coding, SHAPE)
     places = set()
     for seed in range(8):

@@ -3,34 +3,19 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from dynapdeploy.data.frames import frame
 from dynapdeploy.errors import InputError
-from dynapdeploy.events import make_events
 from dynapdeploy.training.accuracy import accuracy, decisions
 from dynapdeploy.training.models import build
 from dynapdeploy.training.settings import TrainingSettings
-from dynapdeploy.training.step import epoch_seed, learning_rate, outputs, shifted, step_order
+from dynapdeploy.training.step import epoch_seed, learning_rate, outputs, step_order
 from dynapdeploy.training.target import annealed, resolve_target
-from dynapdeploy.training.tuning_stage import moved
 
 
 def test_ties_and_silence_are_wrong():
     counts = np.array([[3, 1, 0], [2, 2, 0], [0, 0, 0], [0, 1, 5]])
     assert decisions(counts).tolist() == [0, -1, -1, 2]
     assert accuracy(counts, np.array([0, 0, 0, 2])) == 0.5
-
-
-@given(st.integers(-3, 3), st.integers(-3, 3), st.integers(0, 2**32))
-def test_frames_and_events_move_alike(dy, dx, seed):
-    random = np.random.default_rng(seed)
-    t, x, y = np.arange(50), random.integers(0, 7, 50), random.integers(0, 6, 50)
-    events = make_events(t, x, y, np.zeros(50))
-    still = torch.from_numpy(frame(events, (1, 6, 7)))[None]
-    after = frame(moved(events, (1, 6, 7), dy, dx), (1, 6, 7))
-    assert torch.equal(shifted(still, dy, dx)[0], torch.from_numpy(after))
 
 
 def test_order_depends_on_seed_and_epoch_alone():
