@@ -8,6 +8,9 @@ convolution of the counts before it: the gradient passes where that sum is posit
 the chip fired although it is not. Rounding of the weights is passed straight through. SynOps are
 those of the counts, so the SynOp loss sees what the chip would spend.
 
+After each step no weight is larger than the threshold: what it would leave above the threshold
+stays silent until that neuron's next event, and no QReLU knows of it.
+
 The SynOp loss alone settles where its pull and that of the prediction loss are equal, above the
 target. A multiplier ``m >= 0`` that grows while the net is above the target closes the gap (the
 method of multipliers). The SynOps that the QReLU net would have with the same weights are held to
@@ -124,6 +127,7 @@ def finetune(
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            grid.clip()
             distance = float(above.detach())
             if penalty:
                 rate = min(MULTIPLIER_STEP, MULTIPLIER_GAIN / (epochs * steps))

@@ -113,6 +113,17 @@ class WeightGrid:
                 value = layer.weights / (layer.threshold_high * factor)
                 module.weight.copy_(torch.from_numpy(value).reshape(module.weight.shape))
 
+    @torch.no_grad()
+    def clip(self) -> None:
+        """Bring every weight to at most the threshold, on either side of 0.
+
+        Layers with a bias or a batch normalisation are left as they are.
+        """
+        for name, factor in self.factors.items():
+            weight = getattr(self.modules[name], "weight", None)
+            if factor and isinstance(weight, torch.Tensor):
+                weight.clamp_(-1 / abs(factor), 1 / abs(factor))
+
     @contextmanager
     def snapped(self) -> Iterator[None]:
         """Inside, the weights are those of :meth:`snap`; afterwards they are as before."""

@@ -76,6 +76,20 @@ def test_snapping_is_undone(model):
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), before, strict=True))
 
 
+def test_clipped_weights_are_at_most_at_the_threshold(model):
+    grid = WeightGrid(model, (1, 20, 20))
+    with torch.no_grad():
+        for layer in (model[0], model[3]):
+            layer.weight.mul_(50)
+    assert any(abs(core.weights).max() > core.threshold_high for core in grid.chip_image().cores)
+    grid.clip()
+    image = grid.chip_image()
+    assert all(abs(core.weights).max() <= core.threshold_high for core in image.cores)
+    before = [p.clone() for p in model.parameters()]
+    grid.clip()
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), before, strict=True))
+
+
 def test_training_with_quantized_weights_ends_on_the_grid_and_resumes(tmp_path):
     settings = TrainingSettings(
         data="digits", model="digits", epochs=2, limit=120, quantize_weights=True,
