@@ -11,11 +11,15 @@ from dynapdeploy.chip.compile import Compilation, Options, compile_graph
 from dynapdeploy.chip.diagnostics import Diagnostic
 from dynapdeploy.chip.image import ChipImage
 from dynapdeploy.chip.input_coding import InputCoding
+from dynapdeploy.chip.lower import lower
 from dynapdeploy.chip.place import Preference
 from dynapdeploy.chip.profile import load_profile
 from dynapdeploy.chip.quantize import quantizer_named
 from dynapdeploy.chip.sensor import Sensor
 from dynapdeploy.errors import CheckFailed, SourceError
+from dynapdeploy.graph.batchnorm import fold_batchnorm
+from dynapdeploy.graph.fold import drop_inert, fold
+from dynapdeploy.graph.nodes import BatchNorm2d, Conv2d, Linear
 from dynapdeploy.sources import Source, read_source
 
 if TYPE_CHECKING:
@@ -166,6 +170,35 @@ def compile_source(
     """
     options = Options(quantizer_named(quantizer), allow_bias, prefer, dict(cores or {}), sensor)
     return compile_graph(source.graph, load_profile(device), options)
+
+
+def export_nir(source: Source, path: str | os.PathLike[str]) -> None:
+    """Write a network as NIR; BatchNorm, for which NIR has no node, is folded first.
+
+    The metadata of each layer say how the default quantizer makes integers of it: ``scale``
+    (integers per unit), ``bits`` of its weights, ``threshold_high`` and ``threshold_low``.
+
+    Raises:
+        SourceError: a layer has no counterpart in NIR.
+        OutputError: the file cannot be written.
+    """
+    from dynapdeploy.graph.to_nir import write_nir
+
+    graph = source.graph
+    if any(True for _ in graph.of(BatchNorm2d)):
+        graph = fold_batchnorm(drop_inert(graph))
+    notes: dict[str, dict[str, float]] = {}
+    weighted = any(True for _ in graph.of(Conv2d | Linear))
+    for layer in lower(fold(graph)).layers if weighted else ():
+        if layer.name in graph.nodes and layer.neuron.threshold > 0:
+            integers = quantizer_named("default")(layer)
+            notes[layer.name] = {
+                "scale": integers.scale,
+                "bits": 8 * integers.weights.itemsize,
+                "threshold_high": integers.threshold_high,
+                "threshold_low": integers.threshold_low,
+            }
+    write_nir(graph, path, notes)
 
 
 def require_weights(source: Source) -> None:

@@ -10,6 +10,7 @@ from dynapdeploy.errors import SourceError
 from dynapdeploy.graph.edit import fresh_name, prune
 from dynapdeploy.graph.graph import Graph
 from dynapdeploy.graph.nir_file import load_nir, text
+from dynapdeploy.graph.nir_joins import read_joins
 from dynapdeploy.graph.nir_nodes import read_node
 from dynapdeploy.graph.nodes import Identity, Input, Merge, Node, Output
 from dynapdeploy.graph.shapes import checked_shape
@@ -48,7 +49,7 @@ def read_nir(path: str | os.PathLike[str], input_shape: Sequence[int] | None = N
     nodes = {name: nodes[name] for name in order}
     if shape is not None:
         nodes.update({n: Input(shape) for n, node in nodes.items() if isinstance(node, Input)})
-    return prune(_with_sums(nodes, inputs, source))
+    return read_joins(prune(_with_sums(nodes, inputs, source)))
 
 
 def _contents(
@@ -116,14 +117,15 @@ def _mapping(fields: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _with_sums(nodes: dict[str, Node], inputs: dict[str, list[str]], source: str) -> Graph:
-    for name in list(nodes):
-        if len(inputs[name]) > 1 and not isinstance(nodes[name], Merge):
-            total = fresh_name(f"{name}.sum", nodes)
-            nodes[total] = Merge()
-            inputs[total] = inputs[name]
-            inputs[name] = [total]
-    unfed = [n for n, node in nodes.items() if not inputs[n] and not isinstance(node, Input)]
-    if unfed:
-        raise SourceError(f"{source}: {unfed[0]} is fed by nothing")
-    return Graph(nodes, {name: tuple(feeding) for name, feeding in inputs.items()}, source)
+def _with_sums(nodes: Mapping[str, Node], inputs: Mapping[str, list[str]], source: str) -> Graph:
+    summed: dict[str, Node] = {}
+    feeding = {name: tuple(before) for name, before in inputs.items()}
+    for name, node in nodes.items():
+        if not inputs[name] and not isinstance(node, Input):
+            raise SourceError(f"{source}: {name} is fed by nothing")
+        if len(inputs[name]) > 1 and not isinstance(node, Merge):
+            total = fresh_name(f"{name}.sum", {**nodes, **summed})
+            summed[total], feeding[total] = Merge(), feeding[name]
+            feeding[name] = (total,)
+        summed[name] = node
+    return Graph(summed, feeding, source)

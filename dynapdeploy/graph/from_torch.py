@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from dynapdeploy.graph.edit import fresh_name, prune
 from dynapdeploy.graph.graph import Graph
 from dynapdeploy.graph.nodes import IAF, Concat, Input, Merge, Node, Output, ReLU, Unsupported
 from dynapdeploy.graph.shapes import checked_shape, shape_after
+from dynapdeploy.graph.signals import NO_TENSOR, Signal
 
 if TYPE_CHECKING:
     from torch import fx, nn
@@ -24,7 +26,9 @@ def read_torch(
     ``nn.Sequential``, nested ones, networks of sinabs and any module that torch.fx can trace are
     read; ``module`` itself is not changed and not run. What a chip cannot do is kept (max pooling)
     or becomes an :class:`Unsupported` node with its reason, so that a check can tell all of it.
-    Nodes are named after the path of their module, calls of functions after the function.
+    Nodes are named after the path of their module, calls of functions after the function. Weights
+    that the network computes from its parameters alone are computed once; a map times, plus or
+    minus fixed numbers becomes a BatchNorm. Hooks are not looked at.
 
     Args:
         module: the network; its first argument is the map ``[n, c, h, w]``.
@@ -36,20 +40,40 @@ def read_torch(
         SourceError: it is no module, cannot be traced, takes several inputs, or a layer's weights
             are not finite or do not fit the shape of its input.
     """
+    import torch
     from torch import nn
 
-    from dynapdeploy.graph.tracing import is_layer, trace
+    from dynapdeploy.graph.tracing import is_layer, trace, untouched
 
     if not isinstance(module, nn.Module):
         raise SourceError(f"{source}: a torch module was expected, got {type(module).__name__}")
     shape = None if input_shape is None else checked_shape(input_shape, source)
-    root: nn.Module = module
-    if type(module).__module__.startswith("sinabs") and type(module).__name__ == "Network":
-        spiking = getattr(module, "spiking_model", None)
-        root = spiking if isinstance(spiking, nn.Module) else module
+    root = _unwrapped(module)
+    if isinstance(root, torch.jit.ScriptModule):
+        raise SourceError(
+            f"{source}: TorchScript ({type(module).__name__}) cannot be traced; "
+            "give the nn.Module that it was made from"
+        )
     if is_layer(root):
         root = nn.Sequential(root)
-    return _Reading(root, shape, source).graph_of(trace(root, source))
+    with untouched(root):
+        return _Reading(root, shape, source).graph_of(trace(root, source))
+
+
+WRAPPERS = {
+    ("sinabs", "Network"): "spiking_model",
+    ("torch", "OptimizedModule"): "_orig_mod",
+    ("torch", "DataParallel"): "module",
+    ("torch", "DistributedDataParallel"): "module",
+}
+"""Modules that run another one, by package and name, and where they keep it."""
+
+
+def _unwrapped(module: nn.Module) -> nn.Module:
+    kind = type(module)
+    inner = WRAPPERS.get((kind.__module__.partition(".")[0], kind.__name__))
+    found = None if inner is None else getattr(module, inner, None)
+    return module if found is None else _unwrapped(found)
 
 
 class _Reading:
@@ -77,9 +101,9 @@ class _Reading:
         return str(call.target) if call.op == "call_module" else str(call.name)
 
     def _placeholder(self, call: fx.Node) -> None:
-        from dynapdeploy.graph.torch_functions import NO_TENSOR, Signal
-
-        if not self.values:
+        if str(call.target).startswith("**") or (self.values and str(call.target)[0] == "*"):
+            self.values[call] = NO_TENSOR
+        elif not self.values:
             self.values[call] = Signal("input", self.shapes["input"])
         elif call.args:
             self.values[call] = call.args[0] if call.args[0] is None else NO_TENSOR
@@ -87,10 +111,12 @@ class _Reading:
             raise SourceError("the network takes several inputs, one was expected")
 
     def _get_attr(self, call: fx.Node) -> None:
+        import torch
+
         value: Any = self.root
         for part in str(call.target).split("."):
             value = getattr(value, part)
-        self.values[call] = value
+        self.values[call] = value.detach().clone() if isinstance(value, torch.Tensor) else value
 
     def _call_module(self, call: fx.Node) -> None:
         from dynapdeploy.graph.torch_modules import read_module
@@ -108,22 +134,30 @@ class _Reading:
         self._add(call, path, node, signals)
 
     def _call_function(self, call: fx.Node) -> None:
-        from dynapdeploy.graph.torch_functions import NO_TENSOR, read_function
+        from dynapdeploy.graph.torch_functions import read_function
 
         signals = self._signals(call)
-        if not signals or call.target is getattr:
-            self.values[call] = NO_TENSOR
-            return
         args, kwargs = self._arguments(call)
-        self._add(call, call.name, read_function(call.target, args, kwargs), signals)
+        if not signals:
+            self.values[call] = _fixed(call, args, kwargs)
+        elif call.target is getattr:
+            self.values[call] = args[0].sizes if args[1] == "shape" else NO_TENSOR
+        elif call.target is operator.getitem and self._is_unsupported(args[0]):
+            self.values[call] = args[0]
+        else:
+            self._add(call, call.name, read_function(call.target, args, kwargs), signals)
 
     def _call_method(self, call: fx.Node) -> None:
-        from dynapdeploy.graph.torch_functions import NO_TENSOR
-
-        if call.target in ("size", "dim") or not self._signals(call):
+        if call.target == "size" and self._signals(call):
+            (signal, *axes), _ = self._arguments(call)
+            self.values[call] = signal.sizes[axes[0]] if axes else signal.sizes
+        elif call.target in ("dim", "numel", "type_as", "get_device") and self._signals(call):
             self.values[call] = NO_TENSOR
         else:
             self._call_function(call)
+
+    def _is_unsupported(self, value: Any) -> bool:
+        return isinstance(value, Signal) and isinstance(self.nodes[value.name], Unsupported)
 
     def _output(self, call: fx.Node) -> None:
         signals = self._signals(call)
@@ -144,15 +178,11 @@ class _Reading:
     def _signals(self, call: fx.Node) -> list:
         from torch import fx
 
-        from dynapdeploy.graph.torch_functions import Signal
-
         found: list = []
         fx.node.map_arg((call.args, call.kwargs), lambda node: found.append(self.values[node]))
         return [value for value in found if isinstance(value, Signal)]
 
     def _add(self, call: fx.Node, wanted: str, node: Node, signals: list) -> None:
-        from dynapdeploy.graph.torch_functions import Signal
-
         feeding = [signal.name for signal in signals]
         if isinstance(node, Unsupported) and node.kind == "floor" and len(feeding) == 1:
             before = self.nodes[feeding[0]]
@@ -172,3 +202,27 @@ class _Reading:
         if isinstance(node, Unsupported) and node.shape is None:
             return None
         return shape_after(node, [signal.shape for signal in signals])
+
+
+def _fixed(call: fx.Node, args: tuple, kwargs: dict) -> Any:
+    """What a call gives that has nothing to do with the input of the network."""
+    import torch
+
+    if call.target is operator.getitem and isinstance(args[0], tuple):
+        return args[0][args[1]]
+    unknown = _holds(args, NO_TENSOR) or _holds(tuple(kwargs.values()), NO_TENSOR)
+    if unknown:
+        return NO_TENSOR
+    try:
+        with torch.no_grad():
+            if callable(call.target):
+                return call.target(*args, **kwargs)
+            return getattr(args[0], str(call.target))(*args[1:], **kwargs)
+    except Exception as fault:  # the user's own arithmetic on weights may raise anything
+        raise SourceError(f"{type(fault).__name__}: {fault}") from fault
+
+
+def _holds(value: Any, wanted: object) -> bool:
+    if isinstance(value, tuple | list):
+        return any(_holds(inner, wanted) for inner in value)
+    return value is wanted

@@ -40,6 +40,13 @@ def pooling(kind: str, kernel, stride=None, padding=0, ceil_mode: bool = False) 
     )
 
 
+def max_pooling(kernel, stride, padding, dilation, ceil_mode: bool) -> Pool2d | Unsupported:
+    """Max pooling, refused where its window has holes."""
+    if pair(dilation, "pooling dilation", 1) != (1, 1):
+        return Unsupported("MaxPool2d", f"dilation {dilation}; windows with holes")
+    return pooling("max", kernel, stride, padding, ceil_mode)
+
+
 def average_pooling(
     kernel,
     stride=None,
@@ -48,7 +55,12 @@ def average_pooling(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Pool2d | Unsupported:
-    """Average pooling, refused where it does not divide by the window's size everywhere."""
+    """Average pooling, refused where it does not divide by the window's size everywhere.
+
+    One that divides by 1 is sum pooling.
+    """
+    if divisor_override == 1:
+        return pooling("sum", kernel, stride, padding, ceil_mode)
     node = pooling("average", kernel, stride, padding, ceil_mode)
     area = node.kernel[0] * node.kernel[1]
     if node.padding != (0, 0) and not count_include_pad:

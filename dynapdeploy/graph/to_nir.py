@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from dynapdeploy.errors import OutputError, SourceError
-from dynapdeploy.events import Shape
 from dynapdeploy.files import replacing
 from dynapdeploy.graph.from_nir import METADATA
 from dynapdeploy.graph.graph import Graph
+from dynapdeploy.graph.nir_joins import spell_joins
 from dynapdeploy.graph.nodes import (
     IAF,
     Conv2d,
@@ -28,7 +28,6 @@ from dynapdeploy.graph.nodes import (
     ReLU,
 )
 from dynapdeploy.graph.shapes import infer_shapes
-from dynapdeploy.graph.splitting import name_repeats, split_concats
 
 Notes = dict[str, str | int | float | bool]
 """What the metadata of one node holds."""
@@ -46,9 +45,8 @@ def write_nir(
     ("relu" or "qrelu"), ``ceil_mode``, ``kind`` of a ``Scale`` of ones ("merge", "identity",
     "dropout"). NIR gives ``Conv2d`` and ``AvgPool2d`` no metadata: theirs is in the metadata of the
     whole graph, under ``dynapdeploy`` and the name of the node. ``read_nir`` gives the same graph,
-    but for two things that NIR lacks: a convolution on a Concat is written as one per branch, whose
-    sum keeps its name (folding makes one of them again), and an input that stands in a node twice
-    goes through an identity the second time.
+    node by node, and so the same chip image. NIR has no concatenation: other readers find a sum of
+    1x1 convolutions in its place (see :func:`dynapdeploy.graph.nir_joins.spell_joins`).
 
     Args:
         graph: the network; fold it first if it has BatchNorm.
@@ -61,8 +59,8 @@ def write_nir(
     """
     import nir
 
-    graph = name_repeats(split_concats(graph))
-    shapes = infer_shapes(graph)
+    graph = spell_joins(graph)
+    shapes = _nir_shapes(graph)
     extra = metadata or {}
     unknown = sorted(set(extra) - set(graph.nodes))
     if unknown:
@@ -93,7 +91,20 @@ def write_nir(
         raise OutputError(f"cannot write {path} as NIR: {fault}") from fault
 
 
-def _entry(node: Node, before: list[Shape], shape: Shape) -> Any:
+def _nir_shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
+    """What NIR calls the shape of each node: (features,) behind a Flatten or Linear, else a map."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, shape in infer_shapes(graph).items():
+        node = graph.nodes[name]
+        row = isinstance(node, Flatten | Linear) or (
+            not isinstance(node, Input | Conv2d | Pool2d)
+            and any(len(shapes[other]) == 1 for other in graph.inputs[name])
+        )
+        shapes[name] = shape[:1] if row else shape
+    return shapes
+
+
+def _entry(node: Node, before: list[tuple[int, ...]], shape: tuple[int, ...]) -> Any:
     """The NIR node for ``node``, which is fed by maps of the shapes ``before``."""
     import nir
 
@@ -114,21 +125,21 @@ def _entry(node: Node, before: list[Shape], shape: Shape) -> Any:
         return pool(np.array(node.kernel), np.array(node.stride), np.array(node.padding))
     if isinstance(node, ReLU | IAF):
         threshold = node.threshold if isinstance(node, IAF) else 1.0
-        return nir.IF(r=np.ones(_places(shape)), v_threshold=np.full(_places(shape), threshold))
+        return nir.IF(r=np.ones(shape), v_threshold=np.full(shape, threshold))
     if isinstance(node, Flatten):
         return nir.Flatten({"input": np.array(before[0])}, 0, -1)
     if isinstance(node, Merge | Identity | Dropout):
-        return nir.Scale(np.ones(_places(shape)))
+        return nir.Scale(np.ones(shape))
     raise SourceError(f"{type(node).__name__} has no counterpart in NIR; fold the network first")
 
 
-def _convolution(node: Conv2d, before: Shape) -> Any:
+def _convolution(node: Conv2d, before: tuple[int, ...]) -> Any:
     import nir
 
     if node.padding_mode != "zeros":
         raise SourceError(f"padding_mode {node.padding_mode!r} has no counterpart in NIR")
     return nir.Conv2d(
-        input_shape=before[1:],
+        input_shape=(*before, 1, 1)[1:3],
         weight=node.weight,
         stride=node.stride,
         padding=node.padding,
@@ -136,10 +147,6 @@ def _convolution(node: Conv2d, before: Shape) -> Any:
         groups=node.groups,
         bias=np.zeros(len(node.weight), np.float32) if node.bias is None else node.bias,
     )
-
-
-def _places(shape: Shape) -> tuple[int, ...]:
-    return shape[:1] if shape[1:] == (1, 1) else shape
 
 
 def _notes(node: Node) -> Notes:

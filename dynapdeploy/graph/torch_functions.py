@@ -1,46 +1,53 @@
 """torch functions and tensor methods as nodes.
 
-A reader takes the call's own arguments; in place of each tensor stands a :class:`Signal`, in place
-of what is no tensor (a size, a number computed from one) :data:`NO_TENSOR`.
+A reader takes the call's own arguments; in place of each map stands a :class:`Signal`, in place of
+what is computed but no map (a size, a number) ``NO_TENSOR``. Weights are tensors.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 
 from dynapdeploy.errors import SourceError
-from dynapdeploy.events import Shape
 from dynapdeploy.graph.arrays import checked_bias, checked_weights
 from dynapdeploy.graph.nodes import (
-    Concat,
     Dropout,
-    Flatten,
     Identity,
     Linear,
-    Merge,
     Node,
     ReLU,
     Unsupported,
 )
-from dynapdeploy.graph.pooling import adaptive_average_pooling, average_pooling, pooling
-from dynapdeploy.graph.torch_modules import FLOOR, convolution, normalization, numpy_of
-
-
-@dataclass(frozen=True)
-class Signal:
-    """What a node puts out: its name, and its shape where that is known."""
-
-    name: str
-    shape: Shape | None
-
-
-NO_TENSOR = object()
-"""Stands for a value that is computed but is no map: a size, a number."""
+from dynapdeploy.graph.pooling import (
+    adaptive_average_pooling,
+    average_pooling,
+    max_pooling,
+    pooling,
+)
+from dynapdeploy.graph.signals import Signal
+from dynapdeploy.graph.torch_arithmetic import read_add, read_div, read_mul, read_sub
+from dynapdeploy.graph.torch_modules import (
+    FLOOR,
+    NO_STATISTICS,
+    NOT_A_RELU,
+    RATE_ONLY,
+    SOFTMAX,
+    convolution,
+    normalization,
+    numpy_of,
+)
+from dynapdeploy.graph.torch_reshaping import (
+    read_cat,
+    read_flatten,
+    read_getitem,
+    read_to,
+    read_unflatten,
+    read_view,
+)
 
 
 def read_function(target: Callable | str, args: tuple, kwargs: dict) -> Node:
@@ -52,7 +59,7 @@ def read_function(target: Callable | str, args: tuple, kwargs: dict) -> Node:
     kind = target if isinstance(target, str) else getattr(target, "__name__", str(target))
     reader = (METHODS if isinstance(target, str) else FUNCTIONS).get(target)
     if reader is None:
-        return Unsupported(kind, "no core of the chip computes it")
+        return Unsupported(kind, _reason(kind))
     try:
         return reader(*args, **kwargs)
     except TypeError as fault:
@@ -61,12 +68,22 @@ def read_function(target: Callable | str, args: tuple, kwargs: dict) -> Node:
         ) from fault
 
 
+def _reason(kind: str) -> str:
+    """Why no core computes a function."""
+    plain = kind.replace("_", "").lower()
+    if plain in ("softmax", "logsoftmax"):
+        return SOFTMAX
+    if plain in (name.lower() for name in NOT_A_RELU):
+        return RATE_ONLY
+    return "no core of the chip computes it"
+
+
 def _relu(input, inplace=False) -> Node:
     return ReLU()
 
 
 def _clamp(input, min=None, max=None) -> Node:
-    if min == 0 and max is None:
+    if isinstance(min, int | float) and min == 0 and max is None:
         return ReLU()
     return Unsupported("clamp", f"to {min}..{max}; only clamping at 0 from below is a ReLU")
 
@@ -81,43 +98,6 @@ def _inert(input, *args, **kwargs) -> Node:
 
 def _floor(input) -> Node:
     return FLOOR
-
-
-def _add(input, other, *, alpha=1) -> Node:
-    if isinstance(input, Signal) and isinstance(other, Signal) and alpha == 1:
-        return Merge()
-    if not isinstance(other, Signal) and other is not NO_TENSOR and _is_zero(other):
-        return Identity()
-    return Unsupported("add", "only the sum of two maps is on the chip, not that with a number")
-
-
-def _is_zero(value) -> bool:
-    return isinstance(value, int | float) and value == 0
-
-
-def _cat(tensors, dim=0) -> Node:
-    if dim not in (1, -3):
-        return Unsupported("cat", f"along dimension {dim}; only channels (1) can be concatenated")
-    if not all(isinstance(tensor, Signal) for tensor in tensors):
-        return Unsupported("cat", "of something that the network does not compute")
-    return Concat()
-
-
-def _flatten(input, start_dim=0, end_dim=-1) -> Node:
-    if start_dim in (1, -3) and end_dim in (-1, 3):
-        return Flatten()
-    if (start_dim, end_dim) == (0, 1):
-        return Identity()
-    return Unsupported(
-        "flatten", f"dimensions {start_dim} to {end_dim}; all but the batch go together"
-    )
-
-
-def _view(input, *size) -> Node:
-    sizes = tuple(size[0]) if len(size) == 1 and isinstance(size[0], tuple | list) else size
-    if len(sizes) == 2 and (sizes[1] == -1 or (sizes[0] == -1 and isinstance(sizes[1], int))):
-        return Flatten()
-    return Unsupported("view", "only flattening (batch, -1) is clear; use nn.Flatten")
 
 
 def _mean(input, dim=None, keepdim=False) -> Node:
@@ -157,7 +137,7 @@ def _adaptive_avg_pool2d(input, output_size) -> Node:
 def _max_pool2d(
     input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
 ) -> Node:
-    return pooling("max", kernel_size, stride, padding, ceil_mode)
+    return max_pooling(kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def _lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False) -> Node:
@@ -186,56 +166,74 @@ def _batch_norm(
     eps=1e-5,
 ) -> Node:
     if running_mean is None:
-        return Unsupported("batch_norm", "it has no running statistics")
+        return Unsupported("batch_norm", NO_STATISTICS)
     return normalization(
         numpy_of(running_mean), numpy_of(running_var), numpy_of(weight), numpy_of(bias), eps
     )
 
 
-METHODS: dict[object, Callable[..., Node]] = {
-    "add": _add,
-    "add_": _add,
+BY_NAME: dict[object, Callable[..., Node]] = {
+    "add": read_add,
+    "add_": read_add,
+    "sub": read_sub,
+    "sub_": read_sub,
+    "mul": read_mul,
+    "mul_": read_mul,
+    "div": read_div,
+    "div_": read_div,
     "clamp": _clamp,
     "clamp_": _clamp,
-    "flatten": _flatten,
+    "clamp_min": _clamp,
+    "clamp_min_": _clamp,
+    "clip": _clamp,
+    "flatten": read_flatten,
     "floor": _floor,
     "mean": _mean,
     "relu": _relu,
     "relu_": _relu,
-    "reshape": _view,
+    "reshape": read_view,
+    "squeeze": _inert,
     "sum": _sum,
-    "view": _view,
+    "unflatten": read_unflatten,
+    "unsqueeze": _inert,
+}
+"""Functions of torch that are methods of tensors too."""
+
+METHODS: dict[object, Callable[..., Node]] = {
+    **BY_NAME,
+    "to": read_to,
+    "type": read_to,
+    "view": read_view,
     **dict.fromkeys(
-        ("clone", "contiguous", "detach", "float", "squeeze", "unflatten", "unsqueeze"), _inert
+        ("clone", "contiguous", "cpu", "cuda", "detach", "double", "float", "half"), _inert
     ),
 }
 
 FUNCTIONS: dict[object, Callable[..., Node]] = {
+    **{getattr(torch, str(n)): read for n, read in BY_NAME.items() if hasattr(torch, str(n))},
     F.adaptive_avg_pool2d: _adaptive_avg_pool2d,
     F.avg_pool2d: _avg_pool2d,
     F.batch_norm: _batch_norm,
     F.conv2d: _conv2d,
     torch.conv2d: _conv2d,
-    F.dropout: _dropout,
-    F.dropout2d: _dropout,
+    **dict.fromkeys(
+        (F.dropout, F.dropout1d, F.dropout2d, F.alpha_dropout, F.feature_alpha_dropout), _dropout
+    ),
     F.linear: _linear,
     F.lp_pool2d: _lp_pool2d,
     F.max_pool2d: _max_pool2d,
     torch.max_pool2d: _max_pool2d,
     F.relu: _relu,
     F.relu_: _relu,
-    torch.relu: _relu,
-    torch.relu_: _relu,
-    operator.add: _add,
-    operator.iadd: _add,
-    torch.add: _add,
-    torch.cat: _cat,
-    torch.concat: _cat,
-    torch.clamp: _clamp,
-    torch.flatten: _flatten,
-    torch.floor: _floor,
-    torch.mean: _mean,
-    torch.sum: _sum,
-    torch.squeeze: _inert,
-    torch.unsqueeze: _inert,
+    torch.cat: read_cat,
+    torch.concat: read_cat,
+    operator.add: read_add,
+    operator.iadd: read_add,
+    operator.sub: read_sub,
+    operator.isub: read_sub,
+    operator.mul: read_mul,
+    operator.imul: read_mul,
+    operator.truediv: read_div,
+    operator.itruediv: read_div,
+    operator.getitem: read_getitem,
 }

@@ -30,10 +30,12 @@ from dynapdeploy.graph.nodes import (
 from dynapdeploy.graph.pooling import (
     adaptive_average_pooling,
     average_pooling,
+    max_pooling,
     pair,
     pooling,
 )
 from dynapdeploy.graph.torch_neurons import read_iaf, read_leaky
+from dynapdeploy.graph.torch_reshaping import unflattening
 
 FLOOR = Unsupported("floor", "rounding down is a spiking neuron only right after a ReLU")
 """What a quantizer is as long as it is not known what feeds it."""
@@ -83,7 +85,7 @@ def probed_shape(module: nn.Module, shape: Shape | None) -> Shape | None:
         try:
             with torch.no_grad():
                 out = module(sample)
-        except (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError):
+        except Exception:  # a layer that does not take such a map may raise anything
             continue
         if isinstance(out, torch.Tensor) and out.dim() in (2, 4) and len(out) == 1:
             channels, height, width = (*out.shape[1:], 1, 1)[:3]
@@ -95,13 +97,20 @@ def numpy_of(tensor: torch.Tensor | None):
     """A tensor as an array; half precision becomes single.
 
     Raises:
-        SourceError: it belongs to a lazy module that has not seen its input yet.
+        SourceError: it is no tensor of real numbers, depends on the input, or has no values yet.
     """
     if tensor is None:
         return None
+    if not isinstance(tensor, torch.Tensor):
+        raise SourceError("its weights are no tensor, or depend on the input of the network")
     if is_lazy(tensor):
         raise SourceError("its weights are not initialised; run the network once before")
+    if tensor.is_meta:
+        raise SourceError("its weights have no values (device 'meta'); load them first")
+    if tensor.is_complex():
+        raise SourceError(f"weights must be real numbers, got {tensor.dtype}")
     tensor = tensor.detach().cpu()
+    tensor = tensor.dequantize() if tensor.is_quantized else tensor
     return (tensor if tensor.dtype == torch.float64 else tensor.float()).numpy()
 
 
@@ -155,7 +164,7 @@ def _linear(module, shape: Shape | None) -> Node:
 
 def _batchnorm(module, shape: Shape | None) -> Node:
     if module.running_mean is None:
-        return Unsupported(type(module).__name__, "it has no running statistics")
+        return Unsupported(type(module).__name__, NO_STATISTICS)
     return normalization(
         numpy_of(module.running_mean),
         numpy_of(module.running_var),
@@ -185,7 +194,9 @@ def _lp(module, shape: Shape | None) -> Node:
 
 
 def _max(module, shape: Shape | None) -> Node:
-    return pooling("max", module.kernel_size, module.stride, module.padding, module.ceil_mode)
+    return max_pooling(
+        module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode
+    )
 
 
 def _flatten(module, shape: Shape | None) -> Node:
@@ -199,6 +210,10 @@ def _flatten(module, shape: Shape | None) -> Node:
     )
 
 
+def _unflatten(module, shape: Shape | None) -> Node:
+    return unflattening(module.dim, module.unflattened_size, shape)
+
+
 def _quantize(module, shape: Shape | None) -> Node:
     return FLOOR if module.quantize else Identity()
 
@@ -207,11 +222,13 @@ def _always(node: Node) -> Callable[[nn.Module, Shape | None], Node]:
     return lambda module, shape: node
 
 
-def _not_a_relu(kind: str) -> Callable[[nn.Module, Shape | None], Node]:
-    return _always(
-        Unsupported(kind, "a neuron of the chip is a ReLU when seen as a rate; use ReLU")
-    )
-
+NO_STATISTICS = "it has no running statistics and would normalise by each batch"
+RATE_ONLY = "a neuron of the chip is a ReLU when seen as a rate; use ReLU"
+SOFTMAX = "leave it out; the class with the most spikes is the same"
+RECTIFIERS = ("ReLU6", "LeakyReLU", "PReLU", "ELU", "SELU", "CELU", "GELU", "SiLU", "Mish")
+CURVES = ("Sigmoid", "Tanh", "Hardtanh", "Hardswish", "Hardsigmoid", "Softplus")
+NOT_A_RELU = RECTIFIERS + CURVES
+DROPOUTS = ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout")
 
 READERS: dict[tuple[str, str], Callable[[nn.Module, Shape | None], Node]] = {
     ("torch", "Conv2d"): _conv,
@@ -225,17 +242,10 @@ READERS: dict[tuple[str, str], Callable[[nn.Module, Shape | None], Node]] = {
     ("torch", "Flatten"): _flatten,
     ("torch", "ReLU"): _always(ReLU()),
     ("torch", "Identity"): _always(Identity()),
-    **{("torch", kind): _always(Dropout()) for kind in ("Dropout", "Dropout1d", "Dropout2d")},
-    **{
-        ("torch", kind): _not_a_relu(kind)
-        for kind in ("ReLU6", "LeakyReLU", "PReLU", "ELU", "GELU", "SiLU", "Sigmoid", "Tanh")
-    },
-    ("torch", "Softmax"): _always(
-        Unsupported("Softmax", "leave it out; the class with the most spikes is the same")
-    ),
-    ("torch", "LogSoftmax"): _always(
-        Unsupported("LogSoftmax", "leave it out; the class with the most spikes is the same")
-    ),
+    ("torch", "Unflatten"): _unflatten,
+    **{("torch", kind): _always(Dropout()) for kind in DROPOUTS},
+    **{("torch", kind): _always(Unsupported(kind, RATE_ONLY)) for kind in NOT_A_RELU},
+    **{("torch", kind): _always(Unsupported(kind, SOFTMAX)) for kind in ("Softmax", "LogSoftmax")},
     ("sinabs", "NeuromorphicReLU"): lambda m, shape: ReLU(quantized=bool(m.quantize)),
     ("sinabs", "QuantizeLayer"): _quantize,
     ("sinabs", "SumPool2d"): _lp,

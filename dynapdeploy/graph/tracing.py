@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -45,7 +47,7 @@ def is_layer(module: nn.Module) -> bool:
 
 
 def trace(module: nn.Module, source: str) -> fx.Graph:
-    """The calls that ``module`` makes, in order; its modules stay as they are.
+    """The calls that ``module`` makes, in order; see :func:`untouched`.
 
     Raises:
         SourceError: the forward of a module cannot be traced (it branches on values, leaves torch,
@@ -56,14 +58,35 @@ def trace(module: nn.Module, source: str) -> fx.Graph:
         return tracer.trace(module)
     except DeployError:
         raise
-    except Exception as fault:  # forward is the user's code and may raise anything
+    except (Exception, SystemExit) as fault:  # forward is the user's code and may raise anything
         inside = tracer.entered[-1] if tracer.entered else ""
         where = f"module {inside}" if inside else "the network's own forward"
-        kind = type(module.get_submodule(inside)).__name__
-        first = (str(fault) or type(fault).__name__).splitlines()[0]
+        kind = type(module.get_submodule(inside) if inside else module).__name__
         raise SourceError(
-            f"{source}: {where} ({kind}) cannot be traced{_line(fault)}: {first}"
+            f"{source}: {where} ({kind}) cannot be traced{_line(fault)}: {_reason(fault)}"
         ) from fault
+
+
+@contextmanager
+def untouched(module: nn.Module) -> Iterator[None]:
+    """What tracing leaves in the attributes of ``module`` and its parts is taken out at the end.
+
+    A forward that keeps something (``self.last = x``) keeps no tensor while it is traced.
+    """
+    before = {part: dict(vars(part)) for part in module.modules()}
+    try:
+        yield
+    finally:
+        for part, attributes in before.items():
+            vars(part).clear()
+            vars(part).update(attributes)
+
+
+def _reason(fault: BaseException) -> str:
+    first = (str(fault) or type(fault).__name__).splitlines()[0]
+    if "not installed as a submodule" in first:
+        return "it calls a layer that it does not own; keep layers in nn.ModuleList, not in a list"
+    return first
 
 
 def _line(fault: BaseException) -> str:

@@ -177,15 +177,16 @@ def test_more_than_two_destinations():
     assert rules_of(Graph(nodes, inputs))["DYN003 conv"] == "error"
 
 
-def test_pooling_before_the_neuron_is_refused():
+@pytest.mark.parametrize(("padding", "refused"), [((1, 1), True), ((0, 0), False)])
+def test_pooling_before_the_neuron_is_refused_unless_the_convolution_can_do_it(padding, refused):
     nodes = {
         "input": Input((1, 8, 8)),
         "conv": Conv2d(np.ones((1, 1, 1, 1))),
-        "pool": Pool2d("sum", (2, 2), (2, 2)),
+        "pool": Pool2d("sum", (2, 2), (2, 2), padding),
         "relu": ReLU(),
         "output": Output(),
     }
-    assert "DYN001 conv" in rules_of(chain(nodes))
+    assert ("DYN001 conv" in rules_of(chain(nodes))) == refused
 
 
 def test_without_limits_of_size_everything_of_the_right_kind_fits():

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from dynapdeploy import load_image
 from dynapdeploy.cli.main import VERBS
 
 
@@ -154,6 +155,37 @@ def test_export_to_sinabs_and_nir(dynapdeploy, net_file, tmp_path):
     assert (
         dynapdeploy("check", f"{tmp_path / 'good.py'}:build", "--input-shape", "2,20,20").code == 0
     )
+
+
+def test_an_exported_nir_file_has_scales_and_gives_the_same_image(dynapdeploy, tmp_path):
+    import nir
+
+    path, exported = tmp_path / "nets.py", tmp_path / "net.nir"
+    path.write_text(
+        "import torch\nfrom torch import nn\n\ndef normed():\n    torch.manual_seed(0)\n"
+        "    norm = nn.BatchNorm2d(4)\n    nn.init.uniform_(norm.weight)\n"
+        "    return nn.Sequential(nn.Conv2d(2, 4, 3, bias=False), nn.Dropout2d(), norm,\n"
+        "        nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(36, 3, bias=False))\n"
+    )
+    words = (f"{path}:normed", "--input-shape", "2,8,8")
+    assert dynapdeploy("export", *words, "--to", "nir", "-o", exported).code == 0
+    whole = nir.read(exported)
+    for layer in ("0", "6"):
+        assert whole.metadata["dynapdeploy"][layer]["bits"] == 8
+        assert whole.metadata["dynapdeploy"][layer]["scale"] > 0
+    images = []
+    for source in (words, (exported,)):
+        target = tmp_path / f"{len(images)}.dynap"
+        assert dynapdeploy("convert", *source, "-o", target).code == 0
+        images.append(load_image(target))
+    for before, after in zip(images[0].cores, images[1].cores, strict=True):
+        assert (after.core, after.name, after.threshold_high) == (
+            before.core,
+            before.name,
+            before.threshold_high,
+        )
+        assert after.weights.tolist() == before.weights.tolist()
+        assert after.destinations == before.destinations
 
 
 def test_jitter_is_reported_as_mean_and_range(dynapdeploy, image_file, recording_file):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -135,3 +136,22 @@ def random_batchnorm(seed: int, channels: int) -> BatchNorm2d:
 def counts(seed: int, shape: tuple[int, int, int], samples: int = 3) -> np.ndarray:
     """Input event counts ``[n, c, h, w]``, float64."""
     return np.random.default_rng(seed).integers(0, 4, (samples, *shape)).astype(np.float64)
+
+
+def with_batchnorms(graph: Graph, seed: int) -> Graph:
+    """``graph`` with BatchNorms behind some of its nodes, some of them without a shift."""
+    draw = random.Random(seed)
+    shapes = infer_shapes(graph)
+    nodes: dict = {}
+    inputs = dict(graph.inputs)
+    stands_for: dict[str, str] = {}
+    for name, node in graph.nodes.items():
+        nodes[name] = node
+        inputs[name] = tuple(stands_for.get(other, other) for other in inputs[name])
+        if not isinstance(node, Output) and draw.random() < 0.25:
+            norm = random_batchnorm(draw.randrange(2**32), shapes[name][0])
+            if draw.random() < 0.5:
+                norm = replace(norm, mean=norm.mean * 0, beta=norm.beta * 0)
+            stands_for[name] = f"{name}.bn"
+            nodes[f"{name}.bn"], inputs[f"{name}.bn"] = norm, (name,)
+    return Graph(nodes, inputs, graph.source)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_nets import counts, random_batchnorm, random_chain, random_graph
+from random_nets import counts, random_batchnorm, random_chain, random_graph, with_batchnorms
 from torch import nn
 
 from dynapdeploy.errors import SourceError
@@ -75,6 +75,57 @@ def test_graphs_with_branches_keep_their_function_exactly(quantized, seed):
     assert not any(
         isinstance(n, Dropout | Identity | Flatten | Linear) for n in folded.nodes.values()
     )
+
+
+@given(SEEDS)
+@settings(max_examples=60, deadline=None)
+def test_batchnorm_anywhere_is_folded_exactly_or_refused_by_name(seed):
+    graph = with_batchnorms(random_graph(seed), seed)
+    norms = set(graph.of(BatchNorm2d))
+    folded = fold(graph)
+    assert not any(isinstance(node, BatchNorm2d) for node in folded.nodes.values())
+    refused = unsupported(folded)
+    if refused:
+        reasons = " ".join(node.reason for node in refused.values())
+        assert norms & set(refused) or "average" in reasons or "twice" in reasons
+        return
+    x = counts(seed, graph.nodes["input"].shape)
+    before = evaluate(graph, x, dtype=np.float64).reshape(len(x), -1)
+    after = evaluate(folded, x, dtype=np.float64).reshape(len(x), -1)
+    np.testing.assert_allclose(after, before, rtol=1e-5, atol=1e-5 * max(1, abs(before).max()))
+
+
+def test_batchnorm_goes_through_pools_and_joins():
+    """Densely connected and pre-activation blocks: norm, pool, concatenation in any order."""
+    norms = {f"bn{i}": random_batchnorm(i, channels) for i, channels in enumerate((2, 2, 4))}
+    pool = average(2)
+    nodes = {"in": Input((2, 8, 8)), **norms, "pool": pool, "again": pool, "cat": Concat()}
+    nodes |= {"conv": Conv2d(ones(3, 4)), "out": Output()}
+    inputs = {"bn0": ["in"], "pool": ["bn0"], "again": ["in"], "bn1": ["again"], "bn2": ["cat"]}
+    inputs |= {"cat": ["pool", "bn1"], "conv": ["bn2"], "out": ["conv"]}
+    graph = Graph(nodes, inputs)
+    folded = fold(graph)
+    assert unsupported(folded) == {}
+    x = counts(1, (2, 8, 8))
+    np.testing.assert_allclose(evaluate(folded, x), evaluate(graph, x), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["average", "sum"])
+@given(seed=SEEDS)
+@settings(max_examples=20, deadline=None)
+def test_a_pool_before_the_neurons_becomes_part_of_the_convolution(kind, seed):
+    draw = np.random.default_rng(seed)
+    size, stride, step = (tuple(int(n) for n in draw.integers(1, 4, 2)) for _ in range(3))
+    padding = tuple(int(n) for n in draw.integers(0, 3, 2))
+    weight, bias = draw.normal(size=(3, 2, *draw.integers(1, 4, 2))), draw.normal(size=3)
+    nodes = {"in": Input((2, 11, 12)), "conv": Conv2d(weight, bias, step, padding)}
+    nodes |= {"bn": random_batchnorm(seed, 3), "pool": Pool2d(kind, size, stride)}
+    graph = chain({**nodes, "relu": ReLU(), "out": Output()})
+    folded = fold(graph)
+    assert list(folded.nodes) == ["in", "conv", "relu", "out"]
+    x = counts(seed, (2, 11, 12))
+    expected = evaluate(graph, x, dtype=np.float64)
+    np.testing.assert_allclose(evaluate(folded, x, dtype=np.float64), expected, atol=1e-9)
 
 
 def test_most_random_graphs_with_branches_fold():
