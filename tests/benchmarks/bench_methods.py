@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--target", type=float, default=600_000)
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--epochs", type=int, help="of the first stage; the model's by default")
+    parser.add_argument("--finetune-epochs", type=int, default=20, help="of every net")
     chosen = parser.parse_args()
     tuning_stage.SYNOP_BUDGET = 1e18
     for seed in (int(part) for part in chosen.seeds.split(",")):
@@ -72,7 +73,7 @@ def main() -> None:
         for name, mode in MODES.items():
             settings = TrainingSettings(
                 data=chosen.data, model="mnist_dvs", seed=seed, epochs=chosen.epochs,
-                target_synops=chosen.target,
+                target_synops=chosen.target, finetune_epochs=chosen.finetune_epochs,
             )  # fmt: skip
             with tempfile.TemporaryDirectory() as folder:
                 found[name] = run = train(settings_for(mode, settings), Path(folder))
