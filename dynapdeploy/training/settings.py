@@ -116,6 +116,8 @@ class TrainingSettings:
                     f"training: {name} must be one of {', '.join(known)}, "
                     f"got {getattr(self, name)!r}"
                 )
+        if self.precision == "16-mixed" and self.accelerator == "cpu":
+            raise InputError("training: precision 16-mixed needs a GPU, the accelerator is the cpu")
         if self.processes > self.recipe.batch:
             raise InputError(
                 f"training: a batch of {self.recipe.batch} cannot be shared by {self.processes} "
