@@ -15,6 +15,9 @@ from dynapdeploy.cli.training_options import (
     target_options,
 )
 
+MOST_NAMES = 10
+"""Damaged recordings that are named on the screen; ``run.json`` names all."""
+
 
 @verb(
     "train",
@@ -106,7 +109,7 @@ def command(context, output, mode, resume, style, devices, **chosen) -> None:
     DIR gets model.safetensors, run.json, metrics.csv and plots. The same command gives the same
     files on one machine, killed and resumed or not.
     """
-    from dynapdeploy.cli.output import emit, emit_json, stages
+    from dynapdeploy.cli.output import emit, emit_json, note, stages
     from dynapdeploy.report.training import stage_content, stage_table
     from dynapdeploy.training.baselines import settings_for
     from dynapdeploy.training.settings import TrainingSettings
@@ -122,6 +125,11 @@ def command(context, output, mode, resume, style, devices, **chosen) -> None:
         settings = settings_for(mode, settings)
     with stages() as step:
         run = train(settings, output, resume=resume, progress=step)
+    for split, key in (("training", "skipped_recordings"), ("test", "skipped_test_recordings")):
+        if skipped := run.metrics[key]:
+            more = ", ..." if len(skipped) > MOST_NAMES else ""
+            names = ", ".join(skipped[:MOST_NAMES]) + more
+            note(f"{len(skipped)} damaged {split} recordings were left out: {names}")
     if style == "json":
         emit_json("train", None, "done", output=output, **stage_content(run.metrics))
         return

@@ -42,19 +42,26 @@ def rank(settings: TrainingSettings) -> int:
     """Number of this process among those of the training, from 0.
 
     Raises:
-        EnvironmentLacks: the machine has not the devices, or SLURM was asked for other tasks.
+        EnvironmentLacks: there is no GPU where one is needed, there are too few, or SLURM was asked
+            for other tasks.
     """
+    _accelerator(settings)
     if settings.processes == 1:
         return 0
     with quiet():
         return trainer(settings, 1).global_rank
 
 
-def trainer(settings: TrainingSettings, epochs: int) -> lightning.Trainer:
-    """Lightning's trainer for so many epochs. Raises as :func:`rank`."""
+def _accelerator(settings: TrainingSettings) -> str:
     accelerator = lightning_accelerator(settings.accelerator)
     if settings.precision == "16-mixed" and accelerator == "cpu":
         raise EnvironmentLacks("precision 16-mixed needs a GPU; bf16-mixed runs without one")
+    return accelerator
+
+
+def trainer(settings: TrainingSettings, epochs: int) -> lightning.Trainer:
+    """Lightning's trainer for so many epochs. Raises as :func:`rank`."""
+    accelerator = _accelerator(settings)
     alone = settings.processes == 1
     options: dict[str, Any] = {"plugins": [LightningEnvironment()]} if alone else {}
     try:

@@ -69,18 +69,23 @@ def train(
             processes is gone.
         OutputError: ``folder`` cannot be written, or another process works in it.
     """
-    if settings.processes > 1:
-        from dynapdeploy.training.machine import rank
+    from dynapdeploy.training.machine import rank
 
-        if rank(settings):
-            _follow(settings, Path(folder), resume, start)
+    if rank(settings):
+        _follow(settings, Path(folder), resume, start)
     tell = progress or _silent
     with locked_folder(folder, OWN_FILES) as folder, _own_torch_state(settings.recipe.threads):
         job = prepare(settings, folder, resume, tell, start)
         _train_qrelu(job, tell)
         save_weights(folder / UNTUNED, job.model)
         stages = {"qrelu": _figures(job)}
-        stages |= tuning_stage(job, tell)
+        try:
+            stages |= tuning_stage(job, tell)
+        except TrainingFailed as fault:
+            raise TrainingFailed(
+                f"{fault}. The net before fine-tuning is kept in {folder / UNTUNED}; "
+                "--no-finetune in another folder trains the same one"
+            ) from fault
         if "emulator_untuned" in stages:
             stages["qrelu_tuned"] = _figures(job)
         return _finish(job, stages)
@@ -203,15 +208,16 @@ def _finish(job: Job, stages: dict[str, Any]) -> TrainingRun:
         "training_samples": len(job.train),
         "test_samples": 0 if job.test is None else len(job.test),
         "skipped_recordings": list(job.train_set.skipped),
+        "skipped_test_recordings": [] if job.test_set is None else list(job.test_set.skipped),
         "stages": stages,
     }
     write_metrics(job.folder / METRICS, job.rows)
-    plot_losses(job.folder / LOSSES, job.rows)
-    plot_curves(job.folder / CURVES, job.rows)
     run = TrainingRun(
         job.folder, job.model, job.train.shape, job.classes, job.coding, job.settings, metrics
     )
     save_run(run)
+    plot_losses(job.folder / LOSSES, job.rows)
+    plot_curves(job.folder / CURVES, job.rows)
     return run
 
 

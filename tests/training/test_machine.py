@@ -92,7 +92,7 @@ def test_a_single_device_takes_no_part_in_slurm(monkeypatch):
     assert machine.rank(ALONE) == 0
     with machine.quiet():
         assert machine.trainer(ALONE, 1).world_size == 1
-    with pytest.raises(EnvironmentLacks, match="1 x 2 devices: .*ntasks-per-node"):
+    with pytest.raises(EnvironmentLacks, match=r"1 x 2 devices: .*ntasks-per-node"):
         machine.rank(SETTINGS)
 
 
