@@ -44,6 +44,8 @@ def stage_table(metrics: Mapping[str, Any], title: str = "accuracy at each stage
 
 def _name(stage: str, stages: Mapping[str, Any]) -> str:
     """Its name for people; a net that was not tuned is nowhere "after" that."""
+    if stage == "emulator" and "tuning" in stages[stage]:
+        return f"emulator (fine-tuning {stages[stage]['tuning']})"
     if stage == "emulator" and "emulator_untuned" not in stages:
         return "emulator"
     return STAGES[stage]
