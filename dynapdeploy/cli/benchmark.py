@@ -7,7 +7,7 @@ from functools import partial
 
 import click
 
-from dynapdeploy.cli.options import FiniteRange, data_options, format_option, verb
+from dynapdeploy.cli.options import COUNT, POSITIVE, data_option, data_options, format_option, verb
 
 
 @verb(
@@ -19,27 +19,25 @@ Examples:
   dynapdeploy benchmark runs/a runs/b --data mnistdvs:PATH --npz benchmark.npz""",
 )
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
-@click.option(
-    "--data", required=True, metavar="KIND:PATH", help="Data set, as digits or nmnist:PATH."
-)
+@data_option()
 @data_options("test")
 @click.option(
     "--step-us",
-    type=click.IntRange(1),
+    type=COUNT,
     default=1000,
     show_default=True,
     help="Length of a time step, for recordings.",
 )
 @click.option(
     "--inject",
-    type=click.IntRange(1),
+    type=COUNT,
     metavar="N",
     help="Still images: put 1/N of the image into each of N steps as current, instead of events.",
 )
 @click.option(
     "--scale-first",
     "scales",
-    type=FiniteRange(min=0, min_open=True),
+    type=POSITIVE,
     multiple=True,
     metavar="RHO",
     help="Multiply the first layer's weights; repeatable.  [default: 1]",

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import click
 
-from dynapdeploy.cli.options import FiniteRange, data_options, format_option, verb, workers_option
+from dynapdeploy.cli.options import (
+    FiniteRange,
+    battery_option,
+    budget_option,
+    data_option,
+    data_options,
+    format_option,
+    strict_option,
+    verb,
+    workers_option,
+)
 
 
 @verb(
@@ -15,9 +25,7 @@ Examples:
   dynapdeploy estimate first.dynap --data digits --limit 100 --jitter 5 --format json""",
 )
 @click.argument("image")
-@click.option(
-    "--data", required=True, metavar="KIND:PATH", help="Data set, as digits or nmnist:PATH."
-)
+@data_option()
 @data_options("test")
 @click.option(
     "--jitter",
@@ -35,12 +43,7 @@ Examples:
     metavar="US",
     help="How far apart events may change places, in microseconds.",
 )
-@click.option(
-    "--budget",
-    type=FiniteRange(min=0, min_open=True),
-    metavar="N",
-    help="SynOps per second that a core may take; no public source gives a limit.",
-)
+@budget_option()
 @click.option(
     "--window",
     "window_ms",
@@ -50,14 +53,8 @@ Examples:
     metavar="MS",
     help="Window that the peak load is looked for in, in milliseconds.",
 )
-@click.option(
-    "--battery",
-    "battery_wh",
-    type=FiniteRange(min=0, min_open=True),
-    metavar="WH",
-    help="Say how long a battery of this capacity lasts.",
-)
-@click.option("--strict", is_flag=True, help="Refuse damaged recordings instead of skipping them.")
+@battery_option()
+@strict_option()
 @workers_option()
 @format_option()
 def command(

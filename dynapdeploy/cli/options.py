@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from dynapdeploy.events import Shape
@@ -41,6 +42,12 @@ class FiniteRange(click.FloatRange):
         if not math.isfinite(number) or abs(number) > LARGEST_NUMBER:
             self.fail(f"{value!r} is not a finite number of a size that makes sense")
         return number
+
+
+POSITIVE = FiniteRange(min=0, min_open=True)
+"""A number above 0."""
+COUNT = click.IntRange(1)
+"""A whole number from 1 on."""
 
 
 class PinParameter(click.ParamType):
@@ -79,6 +86,27 @@ def verb(name: str, epilog: str = "") -> Decorator:
     return decorate
 
 
+def together(*options: Decorator) -> Decorator:
+    """Several options as one decorator; ``--help`` shows them in this order."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def given_options(context: click.Context) -> set[str]:
+    """The options that stand on the command line, by their first long name."""
+    return {
+        next(name for name in parameter.opts if name.startswith("--"))
+        for parameter in context.command.params
+        if isinstance(parameter, click.Option)
+        and context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    }
+
+
 def format_option() -> Decorator:
     """``--format table|json``."""
     return click.option(
@@ -105,66 +133,104 @@ def device_option(required: bool = False) -> Decorator:
 
 def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """SOURCE, ``--input-shape`` and ``--weights``."""
-    function = click.option(
-        "--weights",
-        metavar="FILE",
-        help="Weights for a factory or a model: safetensors, or a torch state dict.",
+    return together(
+        click.argument("source"),
+        click.option(
+            "--input-shape",
+            type=ShapeParameter(),
+            help="Channels, height, width of the input, where SOURCE does not say it.",
+        ),
+        click.option(
+            "--weights",
+            metavar="FILE",
+            help="Weights for a factory or a model: safetensors, or a torch state dict.",
+        ),
     )(function)
-    function = click.option(
-        "--input-shape",
-        type=ShapeParameter(),
-        help="Channels, height, width of the input, where SOURCE does not say it.",
-    )(function)
-    return click.argument("source")(function)
 
 
 def compiler_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """``--allow-bias``, ``--prefer`` and ``--core``."""
-    function = click.option(
-        "--core",
-        "pins",
-        type=PinParameter(),
-        multiple=True,
-        help="Put a layer on a core of your choice; repeatable.",
+    return together(
+        click.option(
+            "--allow-bias", is_flag=True, help="Accept biases as a leak at every slow-clock tick."
+        ),
+        click.option(
+            "--prefer",
+            type=click.Choice(["reproducible", "throughput"]),
+            default="reproducible",
+            show_default=True,
+            help="Use the cores with a fixed event order first, or the parallel ones for the "
+            "input.",
+        ),
+        click.option(
+            "--core",
+            "pins",
+            type=PinParameter(),
+            multiple=True,
+            help="Put a layer on a core of your choice; repeatable.",
+        ),
     )(function)
-    function = click.option(
-        "--prefer",
-        type=click.Choice(["reproducible", "throughput"]),
-        default="reproducible",
-        show_default=True,
-        help="Use the cores with a fixed event order first, or the parallel ones for the input.",
-    )(function)
+
+
+def data_option(required: bool = True) -> Decorator:
+    """``--data KIND:PATH``; where it is not required, SOURCE says what it was made with."""
     return click.option(
-        "--allow-bias", is_flag=True, help="Accept biases as a leak at every slow-clock tick."
-    )(function)
+        "--data",
+        required=required,
+        metavar="KIND:PATH",
+        help="Data set, as digits or nmnist:PATH."
+        if required
+        else "Data set.  [default: what SOURCE was made with]",
+    )
 
 
 def data_options(split: str) -> Decorator:
-    """``--data``, ``--split``, ``--limit`` and ``--seed``."""
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        function = click.option(
-            "--seed", type=click.IntRange(0), default=0, show_default=True, help="For --limit."
-        )(function)
-        function = click.option(
-            "--limit", type=click.IntRange(1), help="Use this many samples, drawn with --seed."
-        )(function)
-        return click.option(
+    """``--split``, ``--limit`` and ``--seed``."""
+    return together(
+        click.option(
             "--split",
             type=click.Choice(["train", "test"]),
             default=split,
             show_default=True,
             help="Part of the data set.",
-        )(function)
+        ),
+        click.option("--limit", type=COUNT, help="Use this many samples, drawn with --seed."),
+        click.option(
+            "--seed", type=click.IntRange(0), default=0, show_default=True, help="For --limit."
+        ),
+    )
 
-    return decorate
+
+def strict_option() -> Decorator:
+    """``--strict``."""
+    return click.option(
+        "--strict", is_flag=True, help="Refuse damaged recordings instead of skipping them."
+    )
+
+
+def budget_option() -> Decorator:
+    """``--budget N``."""
+    return click.option(
+        "--budget",
+        type=POSITIVE,
+        metavar="N",
+        help="SynOps per second that a core may take; no public source gives a limit.",
+    )
+
+
+def battery_option() -> Decorator:
+    """``--battery WH``."""
+    return click.option(
+        "--battery",
+        "battery_wh",
+        type=POSITIVE,
+        metavar="WH",
+        help="Say how long a battery of this capacity lasts.",
+    )
 
 
 def workers_option() -> Decorator:
     """``--workers N``."""
     return click.option(
-        "--workers",
-        type=click.IntRange(1),
-        default=None,
-        help="Threads side by side.  [default: one per processor core]",
+        "--workers", type=COUNT, help="Threads side by side.  [default: one per processor core]"
     )

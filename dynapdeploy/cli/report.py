@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from dynapdeploy.cli.options import (
-    FiniteRange,
+    battery_option,
+    budget_option,
+    data_option,
     data_options,
     device_option,
     format_option,
@@ -24,7 +26,7 @@ Examples:
 )
 @click.argument("source")
 @click.option("-o", "--output", required=True, metavar="FILE", help="The HTML file to write.")
-@click.option("--data", metavar="KIND:PATH", help="Data set.  [default: what SOURCE was made with]")
+@data_option(required=False)
 @data_options("test")
 @device_option()
 @click.option("--sweep", metavar="DIR", help="Show the runs of this sweep beside it.")
@@ -34,19 +36,8 @@ Examples:
     show_default=True,
     help="Climb the accuracy ladder on at most 100 samples.",
 )
-@click.option(
-    "--budget",
-    type=FiniteRange(min=0, min_open=True),
-    metavar="N",
-    help="SynOps per second that a core may take.",
-)
-@click.option(
-    "--battery",
-    "battery_wh",
-    type=FiniteRange(min=0, min_open=True),
-    metavar="WH",
-    help="Say how long a battery of this capacity lasts.",
-)
+@budget_option()
+@battery_option()
 @click.option("--png", metavar="DIR", help="Write the charts as PNG files too; needs no browser.")
 @click.option("--csv", "tables", metavar="DIR", help="Write the tables as CSV files too.")
 @workers_option()

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import click
 
-from dynapdeploy.cli.options import FiniteRange, format_option, verb
+from dynapdeploy.cli.options import COUNT, POSITIVE, FiniteRange, format_option, verb
+from dynapdeploy.cli.training_options import (
+    finetune_option,
+    limit_option,
+    machine_options,
+    net_options,
+    step_options,
+    target_options,
+)
 
 MOST_TARGETS = 10_000
 
@@ -57,20 +65,12 @@ Examples:
       --scheduler tcp://head:8786 -o runs/many
   dynapdeploy sweep ... -o runs/many --resume""",
 )
-@click.option(
-    "--data", required=True, metavar="KIND:PATH", help="Data set, as digits or nmnist:PATH."
-)
-@click.option("--model", required=True, metavar="M", help="Known model, or file.py:factory.")
-@click.option("-o", "--output", required=True, metavar="DIR", help="Folder for the sweep.")
-@click.option("--target-synops", type=Targets(), help="SynOps per sample: A,B,C or FROM:TO:COUNT.")
-@click.option("--target-energy", type=Targets(), help="The same in joules, at 1e-11 J per SynOp.")
-@click.option(
-    "--target-ratio", type=Targets(), help="The same as shares of the untrained net's SynOps."
-)
+@net_options("sweep")
+@target_options(Targets(), "SynOps per sample: A,B,C or FROM:TO:COUNT.")
 @click.option("--chain", is_flag=True, help="Each net starts with the weights of the one before.")
 @click.option(
     "--nets",
-    type=click.IntRange(1),
+    type=COUNT,
     help="Length of a chain that starts at one target.  [default: 30]",
 )
 @click.option(
@@ -82,47 +82,27 @@ Examples:
 @click.option(
     "--scale-up",
     "scale_ups",
-    type=FiniteRange(min=0, min_open=True),
+    type=POSITIVE,
     multiple=True,
     default=(1.5, 2.0),
     show_default=True,
     help="Test each net also with its first layer's weights times this; repeatable.",
 )
-@click.option("--epochs", type=click.IntRange(1), help="Of each net.  [default: the model's]")
-@click.option("--batch", type=click.IntRange(1), help="Samples per step.  [default: the model's]")
-@click.option(
-    "--learning-rate",
-    type=FiniteRange(min=0, min_open=True),
-    help="Of Adam.  [default: the model's]",
-)
-@click.option("--limit", type=click.IntRange(1), help="Use this many training samples.")
-@click.option(
-    "--finetune/--no-finetune",
-    default=True,
-    show_default=True,
-    help="Train on with the emulator's spike counts afterwards.",
-)
-@click.option(
-    "--accelerator",
-    type=click.Choice(["auto", "cpu", "gpu"]),
-    default="auto",
-    show_default=True,
-    help="Where to train.",
-)
-@click.option("--threads", type=click.IntRange(1), help="Of torch, per net; recorded.")
-@click.option("--strict", is_flag=True, help="Refuse damaged recordings instead of skipping them.")
+@step_options()
+@limit_option()
+@finetune_option()
+@machine_options()
 @click.option(
     "--workers",
-    type=click.IntRange(1),
+    type=COUNT,
     help="Processes side by side.  [default: one per processor core]",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler in place of this machine.")
 @click.option("--resume", is_flag=True, help="Go on with what is in the folder.")
 @format_option()
 def command(
-    data, model, output, target_synops, target_energy, target_ratio, chain, nets, factor, seeds,
-    scale_ups, epochs, batch, learning_rate, limit, finetune, accelerator, threads, strict, workers,
-    scheduler, resume, style,
+    data, model, output, target_synops, target_energy_j, target_ratio, chain, nets, factor, seeds,
+    scale_ups, workers, scheduler, resume, style, **chosen,
 ) -> None:  # fmt: skip
     """Train a network for each of many SynOp targets; one table and one curve as result.
 
@@ -137,20 +117,11 @@ def command(
     from dynapdeploy.training.sweep import sweep
     from dynapdeploy.training.sweep_plan import SweepPlan
 
-    unit, targets = _targets(target_synops, target_energy, target_ratio, chain, nets, factor)
+    if scheduler and workers:
+        raise click.UsageError("--workers is for this machine, --scheduler takes its place")
+    unit, targets = _targets(target_synops, target_energy_j, target_ratio, chain, nets, factor)
     plan = SweepPlan(
-        settings=TrainingSettings(
-            data=absolute_data(data),
-            model=absolute_model(model),
-            epochs=epochs,
-            batch=batch,
-            learning_rate=learning_rate,
-            finetune=finetune,
-            accelerator=accelerator,
-            threads=threads,
-            limit=limit,
-            strict=strict,
-        ),
+        settings=TrainingSettings(data=absolute_data(data), model=absolute_model(model), **chosen),
         targets=targets,
         unit=unit,
         seeds=seeds,

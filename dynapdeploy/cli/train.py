@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import click
 
-from dynapdeploy.cli.options import FiniteRange, format_option, verb
+from dynapdeploy.cli.options import COUNT, POSITIVE, FiniteRange, format_option, given_options, verb
+from dynapdeploy.cli.training_options import (
+    finetune_option,
+    limit_option,
+    machine_options,
+    net_options,
+    several_devices,
+    step_options,
+    target_options,
+)
+
+MOST_NAMES = 10
+"""Damaged recordings that are named on the screen; ``run.json`` names all."""
 
 
 @verb(
@@ -16,29 +28,8 @@ Examples:
   dynapdeploy train --data nmnist:PATH --model mnist_dvs --target-synops 500000 -o runs/frugal
   dynapdeploy train --data nmnist:PATH --model mnist_dvs -o runs/first --resume""",
 )
-@click.option(
-    "--data", required=True, metavar="KIND:PATH", help="Data set, as digits or nmnist:PATH."
-)
-@click.option("--model", required=True, metavar="M", help="Known model, or file.py:factory.")
-@click.option("-o", "--output", required=True, metavar="DIR", help="Folder for the run.")
-@click.option(
-    "--target-synops",
-    type=FiniteRange(min=0, min_open=True),
-    metavar="N",
-    help="SynOps per sample to train towards.",
-)
-@click.option(
-    "--target-energy",
-    type=FiniteRange(min=0, min_open=True),
-    metavar="J",
-    help="The same in joules per sample, at 1e-11 J per SynOp.",
-)
-@click.option(
-    "--target-ratio",
-    type=FiniteRange(min=0, min_open=True),
-    metavar="R",
-    help="The same as a share of the untrained net's SynOps.",
-)
+@net_options("run")
+@target_options(POSITIVE, "SynOps per sample to train towards.", "N", "J", "R")
 @click.option(
     "--mode",
     type=click.Choice(["nopenalty", "weightscaling", "weightscale", "nonquantized", "quantized"]),
@@ -64,15 +55,7 @@ Examples:
     is_flag=True,
     help="Train with the 8-bit weights and whole thresholds that the chip gets.",
 )
-@click.option(
-    "--epochs", type=click.IntRange(1), help="Passes over the data.  [default: the model's]"
-)
-@click.option("--batch", type=click.IntRange(1), help="Samples per step.  [default: the model's]")
-@click.option(
-    "--learning-rate",
-    type=FiniteRange(min=0, min_open=True),
-    help="Of Adam.  [default: the model's]",
-)
+@step_options()
 @click.option(
     "--shift",
     type=click.IntRange(0),
@@ -93,7 +76,7 @@ Examples:
     type=FiniteRange(0, 1, max_open=True),
     help="Share of every dropout layer.  [default: the model's]",
 )
-@click.option("--limit", type=click.IntRange(1), help="Use this many training samples.")
+@limit_option()
 @click.option(
     "--seed",
     type=click.IntRange(0),
@@ -101,12 +84,7 @@ Examples:
     show_default=True,
     help="Of weights, data order and dropout.",
 )
-@click.option(
-    "--finetune/--no-finetune",
-    default=True,
-    show_default=True,
-    help="Train on with the emulator's spike counts afterwards.",
-)
+@finetune_option()
 @click.option(
     "--finetune-epochs",
     type=click.IntRange(0),
@@ -116,46 +94,53 @@ Examples:
 )
 @click.option(
     "--finetune-samples",
-    type=click.IntRange(1),
+    type=COUNT,
     default=1000,
     show_default=True,
     help="Samples per pass at most.",
 )
-@click.option(
-    "--accelerator",
-    type=click.Choice(["auto", "cpu", "gpu"]),
-    default="auto",
-    show_default=True,
-    help="Where to train.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(1),
-    help="Of torch; recorded in the run.  [default: the model's]",
-)
-@click.option("--strict", is_flag=True, help="Refuse damaged recordings instead of skipping them.")
+@machine_options(several_devices())
 @click.option("--resume", is_flag=True, help="Go on from the folder's last checkpoint.")
 @format_option()
-def command(
-    output, mode, resume, style, target_energy, **chosen
-) -> None:  # fmt: skip
+@click.pass_context
+def command(context, output, mode, resume, style, devices, **chosen) -> None:
     """Train a network with quantized ReLUs and SynOp loss, and tell its accuracy stage by stage.
 
     DIR gets model.safetensors, run.json, metrics.csv and plots. The same command gives the same
     files on one machine, killed and resumed or not.
     """
-    from dynapdeploy.cli.output import emit, emit_json, stages
+    from dynapdeploy.cli.output import emit, emit_json, note, stages
     from dynapdeploy.report.training import stage_content, stage_table
     from dynapdeploy.training.baselines import settings_for
     from dynapdeploy.training.settings import TrainingSettings
     from dynapdeploy.training.trainer import train
 
-    settings = TrainingSettings(target_energy_j=target_energy, **chosen)
+    _check_together(context, mode)
+    if not devices:
+        from dynapdeploy.training.machine import device_count
+
+        devices = device_count(chosen["accelerator"])
+    settings = TrainingSettings(devices=devices, **chosen)
     if mode is not None:
         settings = settings_for(mode, settings)
     with stages() as step:
         run = train(settings, output, resume=resume, progress=step)
+    for split, key in (("training", "skipped_recordings"), ("test", "skipped_test_recordings")):
+        if skipped := run.metrics[key]:
+            more = ", ..." if len(skipped) > MOST_NAMES else ""
+            names = ", ".join(skipped[:MOST_NAMES]) + more
+            note(f"{len(skipped)} damaged {split} recordings were left out: {names}")
     if style == "json":
         emit_json("train", None, "done", output=output, **stage_content(run.metrics))
         return
     emit(stage_table(run.metrics), f"the run is in {output}")
+
+
+def _check_together(context: click.Context, mode: str | None) -> None:
+    """Refuse options that the others leave without effect."""
+    given = given_options(context)
+    if not context.params["finetune"]:
+        for name in sorted(given & {"--finetune-epochs", "--finetune-samples"}):
+            raise click.UsageError(f"{name} goes with fine-tuning, --no-finetune leaves it out")
+    if mode in ("nopenalty", "weightscaling", "weightscale") and "--penalty" in given:
+        raise click.UsageError(f"--mode {mode} trains without SynOp loss, --penalty is of no use")

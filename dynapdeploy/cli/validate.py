@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from dynapdeploy.cli.options import (
+    POSITIVE,
     FiniteRange,
+    data_option,
     data_options,
     device_option,
     format_option,
@@ -26,7 +28,7 @@ Examples:
   dynapdeploy validate first.dynap --data digits --format json""",
 )
 @source_options
-@click.option("--data", metavar="KIND:PATH", help="Data set.  [default: what SOURCE was made with]")
+@data_option(required=False)
 @data_options("test")
 @device_option()
 @click.option(
@@ -46,7 +48,7 @@ Examples:
 )
 @click.option(
     "--events-per-unit",
-    type=FiniteRange(min=0, min_open=True),
+    type=POSITIVE,
     help="For still images: events per unit of a pixel's value.",
 )
 @workers_option()

@@ -35,8 +35,17 @@ def stage_table(metrics: Mapping[str, Any], title: str = "accuracy at each stage
             continue
         synops = stage.get("synops_per_sample")
         table.add_row(
-            STAGES[name],
+            _name(name, metrics["stages"]),
             percent(stage.get("accuracy")),
             "–" if synops is None else count(synops),
         )
     return table
+
+
+def _name(stage: str, stages: Mapping[str, Any]) -> str:
+    """Its name for people; a net that was not tuned is nowhere "after" that."""
+    if stage == "emulator" and "tuning" in stages[stage]:
+        return f"emulator (fine-tuning {stages[stage]['tuning']})"
+    if stage == "emulator" and "emulator_untuned" not in stages:
+        return "emulator"
+    return STAGES[stage]

@@ -21,21 +21,19 @@ def settings_for(mode: str, settings: TrainingSettings) -> TrainingSettings:
     """What one mode trains; ``weightscaling`` scales the net of ``nopenalty`` afterwards.
 
     Raises:
-        InputError: an unknown mode, or one with SynOp loss and no target.
+        InputError: an unknown mode, one with SynOp loss and no target, or without and with one.
     """
     mode = _ALIASES.get(mode, mode)
     if mode not in MODES:
         raise InputError(f"mode: {mode!r} is unknown, known are {', '.join(MODES)}")
     if mode in ("nopenalty", "weightscaling"):
-        return dataclasses.replace(
-            settings,
-            quantized=False,
-            penalty=0.0,
-            target_synops=None,
-            target_energy_j=None,
-            target_ratio=None,
-        )
-    if not (settings.target_synops or settings.target_energy_j or settings.target_ratio):
+        if settings.target:
+            raise InputError(
+                f"mode {mode}: it trains without SynOp loss, so {settings.target} "
+                "cannot be reached; leave it out"
+            )
+        return dataclasses.replace(settings, quantized=False, penalty=0.0)
+    if not settings.target:
         raise InputError(f"mode {mode}: it needs a target for its SynOp loss")
     return dataclasses.replace(settings, quantized=mode == "quantized")
 

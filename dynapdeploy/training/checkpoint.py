@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from dynapdeploy.files import write_bytes
 from dynapdeploy.training.metrics import EpochMetrics
 
 FILE = "checkpoint.safetensors"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +36,7 @@ class Checkpoint:
         facts: other numbers that the run must not forget (SynOps of the untrained net).
         weights: state dict of the model.
         optimizer: state of Adam, ``<parameter number>.<name>``.
+        scaler: state of the loss scaling of 16-bit floats, empty where there is none.
     """
 
     stage: str
@@ -45,6 +46,7 @@ class Checkpoint:
     facts: Mapping[str, float]
     weights: Mapping[str, torch.Tensor]
     optimizer: Mapping[str, torch.Tensor]
+    scaler: Mapping[str, Any] = field(default_factory=dict)
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
@@ -60,6 +62,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         "settings": dict(checkpoint.settings),
         "rows": [asdict(row) for row in checkpoint.rows],
         "facts": dict(checkpoint.facts),
+        "scaler": dict(checkpoint.scaler),
     }
     write_bytes(folder / FILE, save(tensors, {"state": json.dumps(state)}))
 
@@ -91,6 +94,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
             state["facts"],
             _part(tensors, "weights."),
             _part(tensors, "optimizer."),
+            state["scaler"],
         )
     except (
         SafetensorError,

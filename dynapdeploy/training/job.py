@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ class Job:
     optimizer: torch.optim.Optimizer
     rows: list[EpochMetrics]
     start_epoch: int = 0
+    scaler: Mapping[str, Any] = field(default_factory=dict)
 
 
 def prepare(
@@ -97,6 +98,7 @@ def prepare(
         restore_weights(model, before.weights, str(folder))
         restore_optimizer(job.optimizer, before.optimizer)
         job.rows, job.start_epoch = list(before.rows), before.epoch
+        job.scaler = before.scaler
     return job
 
 

@@ -1,12 +1,16 @@
-"""The training loop of a QReLU net, run by Lightning."""
+"""The training loop of a QReLU net, run by Lightning.
+
+With several processes each takes its share of every batch. Loss, accuracy and SynOps are those of
+the whole batch in each of them: the SynOp loss is no mean over samples, so averaging the gradients
+of each share's own loss would train for something else. The order of the data and its moves are
+those of one process; a run differs from that of one process by dropout and by rounding only.
+"""
 
 from __future__ import annotations
 
-import logging
 import math
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import lightning
 import numpy as np
@@ -14,11 +18,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from dynapdeploy.errors import EnvironmentLacks, TrainingFailed
+from dynapdeploy.errors import TrainingFailed
+from dynapdeploy.training import machine
 from dynapdeploy.training.metrics import EpochMetrics
 from dynapdeploy.training.models import Recipe
 from dynapdeploy.training.moves import moved_frames, pixel_maps
 from dynapdeploy.training.samples import Samples
+from dynapdeploy.training.settings import TrainingSettings
 from dynapdeploy.training.step import epoch_seed, learning_rate, outputs, step_order
 from dynapdeploy.training.synop_loss import SynOpMeter, synop_loss
 from dynapdeploy.training.target import annealed
@@ -40,10 +46,12 @@ class QReLUTraining(lightning.LightningModule):
         untrained: SynOps per sample before training, where the annealed target starts.
         penalty: factor of the SynOp loss.
         start_epoch: epochs that are done.
-        on_epoch: called after each epoch; test figures are filled in there.
+        on_epoch: called after each epoch, in the first process; test figures are filled in there.
         on_step: called with the number of steps done and of all.
         grid: compute with the weights that quantization makes, and pass their gradients straight
             through; None: with the weights as they are.
+        scaler: state of the loss scaling of 16-mixed, as :meth:`scaler` gave it; empty at the start
+            and for every other precision.
     """
 
     def __init__(
@@ -62,13 +70,14 @@ class QReLUTraining(lightning.LightningModule):
         on_step: OnStep,
         optimizer: torch.optim.Optimizer,
         grid: WeightGrid | None = None,
+        scaler: Mapping[str, Any] | None = None,
     ):
         super().__init__()
         self.model = model
         self.meter, self.samples, self.recipe = meter, samples, recipe
         self.seed, self.target, self.untrained, self.penalty = seed, target, untrained, penalty
         self.start_epoch, self.on_epoch, self.on_step = start_epoch, on_epoch, on_step
-        self.optimizer, self.grid = optimizer, grid
+        self.optimizer, self.grid, self.first_scaler = optimizer, grid, scaler
         self.kept: list[torch.Tensor] = []
         self.steps = math.ceil(len(samples) / recipe.batch)
 
@@ -77,43 +86,57 @@ class QReLUTraining(lightning.LightningModule):
         """Number of the running epoch, from 0, counted over all resumptions."""
         return self.start_epoch + self.current_epoch
 
+    def scaler(self) -> dict[str, Any]:
+        """State of the loss scaling of 16-mixed; empty for every other precision."""
+        return dict(self.trainer.precision_plugin.state_dict())
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return self.optimizer
 
     def train_dataloader(self) -> range:
         return range(self.steps)
 
+    def setup(self, stage: str) -> None:
+        torch.set_num_threads(self.recipe.threads)
+        if self.first_scaler:
+            self.trainer.precision_plugin.load_state_dict(dict(self.first_scaler))
+
     def on_train_epoch_start(self) -> None:
         self.model.train()
         self.samples = self.samples.to(self.device)
-        torch.manual_seed(epoch_seed(self.seed, self.epoch))
+        torch.manual_seed(epoch_seed(self.seed, self.epoch) + self.global_rank)
         self.random = np.random.default_rng(epoch_seed(self.seed, self.epoch))
         self.order = step_order(self.seed, self.epoch, len(self.samples)).to(self.device)
         self.sums = dict.fromkeys(("loss", "prediction", "synop", "right", "synops"), 0.0)
 
-    def training_step(self, batch: int, step: int) -> torch.Tensor:
+    def training_step(self, _: int, step: int) -> torch.Tensor:
         done = self.epoch * self.steps + step
         share = done / (self.recipe.epochs * self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.recipe.learning_rate, share)
-        chosen = self.order[step * self.recipe.batch : (step + 1) * self.recipe.batch]
-        x, y = self._moved(self.samples.x[chosen]), self.samples.y[chosen]
+        batch = self.order[step * self.recipe.batch : (step + 1) * self.recipe.batch]
+        part, weight = self._part(len(batch))
+        x = self._moved(self.samples.x[batch[part]], len(batch), part)
+        y = self.samples.y[batch[part]]
         if self.grid is not None:
             self.kept = self.grid.keep()
             self.grid.snap()
-        output = outputs(self.model, x, rounded=self.target is None)
+        output = outputs(self.model, x, rounded=self.target is None).float()
         prediction = functional.cross_entropy(output * self.recipe.temperature, y)
-        synops = self.meter.total(x)
+        prediction, synops, right = self._of_batch(
+            weight, prediction, self.meter.total(x), (output.argmax(1) == y).sum()
+        )
         self.now = None if self.target is None else annealed(self.target, self.untrained, share)
         penalty = prediction.new_zeros(()) if self.now is None else synop_loss(synops, self.now)
         loss = prediction + self.penalty * penalty
-        self._note(len(y), loss, prediction, penalty, synops, (output.argmax(1) == y).sum())
+        self._note(len(batch), loss, prediction, penalty, synops, right)
         if not math.isfinite(self.last_loss):
+            kept = "the checkpoint of the last whole epoch is kept"
             raise TrainingFailed(
                 f"epoch {self.epoch + 1}, step {step + 1}: the loss is {self.last_loss} "
                 f"(prediction {float(prediction):g}, SynOps {float(synops):g}); "
-                f"most likely the learning rate of {self.recipe.learning_rate:g} is too high. "
-                "The checkpoint of the last whole epoch is kept"
+                f"most likely the learning rate of {self.recipe.learning_rate:g} is too high; "
+                f"{kept if self.epoch else 'there is no checkpoint yet'}"
             )
         self.on_step(done + 1, self.recipe.epochs * self.steps)
         return loss
@@ -123,6 +146,8 @@ class QReLUTraining(lightning.LightningModule):
             self.grid.restore(self.kept)
 
     def on_train_epoch_end(self) -> None:
+        if self.global_rank:
+            return
         count = len(self.samples)
         self.on_epoch(
             EpochMetrics(
@@ -137,11 +162,38 @@ class QReLUTraining(lightning.LightningModule):
             )
         )
 
-    def _moved(self, x: torch.Tensor) -> torch.Tensor:
+    def _part(self, count: int) -> tuple[slice, float]:
+        """This process' places in a batch of ``count``, and their share of it.
+
+        Where there are fewer samples than processes, the others take the first with share 0, since
+        all must take part in a step.
+        """
+        if self.global_rank >= count:
+            return slice(0, 1), 0.0
+        part = slice(self.global_rank, count, self.trainer.world_size)
+        return part, len(range(count)[part]) / count
+
+    def _of_batch(self, weight: float, *values: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Two means and a count over this process' samples as those over the whole batch.
+
+        Their gradients, averaged over the processes as DDP does, are those of the whole batch.
+        """
+        count = self.trainer.world_size
+        if count == 1:
+            return values
+        weights = values[0].new_tensor([weight, weight, weight > 0])
+        own = torch.stack([v.float() for v in values]) * weights
+        whole = own.detach().clone()
+        torch.distributed.all_reduce(whole)
+        return (whole + count * (own - own.detach())).unbind()
+
+    def _moved(self, x: torch.Tensor, count: int, part: slice) -> torch.Tensor:
+        """``x``, the ``part`` of a batch of ``count``, moved as that batch is as a whole."""
         reach = self.recipe.reach
         if not reach:
             return x
-        return moved_frames(x, pixel_maps(reach, (x.shape[2], x.shape[3]), len(x), self.random))
+        maps = pixel_maps(reach, (x.shape[2], x.shape[3]), count, self.random)
+        return moved_frames(x, maps[part])
 
     def _note(self, count: int, *values: torch.Tensor) -> None:
         numbers = torch.stack([v.detach().float() for v in values]).tolist()
@@ -151,52 +203,13 @@ class QReLUTraining(lightning.LightningModule):
         self.sums["right"] += numbers[4]
 
 
-def fit(training: QReLUTraining, accelerator: str = "auto") -> None:
+def fit(training: QReLUTraining, settings: TrainingSettings) -> None:
     """Run the loop to its end.
 
     Raises:
         TrainingFailed: the loss is not a number any more.
-        EnvironmentLacks: a GPU was asked for and there is none.
+        EnvironmentLacks: as :func:`dynapdeploy.training.machine.fit`.
     """
     left = training.recipe.epochs - training.start_epoch
-    if left < 1:
-        return
-    with _quiet():
-        trainer = lightning.Trainer(
-            accelerator=lightning_accelerator(accelerator),
-            devices=1,
-            max_epochs=left,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            deterministic="warn",
-        )
-        trainer.fit(training)
-
-
-def lightning_accelerator(name: str) -> str:
-    """Lightning's name for a choice of ours. Raises ``EnvironmentLacks`` without a GPU."""
-    present = torch.cuda.is_available() or torch.backends.mps.is_available()
-    if name == "gpu" and not present:
-        raise EnvironmentLacks("accelerator gpu: torch finds no GPU on this machine")
-    return "gpu" if present and name != "cpu" else "cpu"
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Lightning without its banners, and torch's global choices put back as they were."""
-    loggers = [logging.getLogger(n) for n in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-        torch.use_deterministic_algorithms(deterministic)
+    if left > 0:
+        machine.fit(training, settings, left)

@@ -20,26 +20,41 @@ Points = Sequence[tuple[float, float]]
 def plot_losses(path: Path, rows: Sequence[EpochMetrics]) -> None:
     """Prediction and SynOp loss over the epochs, logarithmic. Raises ``OutputError``."""
     figure, axes = _figure()
-    epochs = range(1, len(rows) + 1)
-    axes.semilogy(epochs, [row.prediction_loss for row in rows], label="Prediction")
-    if any(row.synop_loss > 0 for row in rows):
-        axes.semilogy(epochs, [row.synop_loss or None for row in rows], label="SynOps")
-    axes.set_ylabel("loss")
+    axes.set_yscale("log")
+    _over_epochs(axes, rows, [row.prediction_loss or None for row in rows], label="prediction loss")
+    _over_epochs(axes, rows, [row.synop_loss or None for row in rows], label="SynOp loss")
+    axes.set_ylabel("loss per sample")
     _finish(figure, axes, rows, path)
 
 
 def plot_curves(path: Path, rows: Sequence[EpochMetrics]) -> None:
-    """Accuracy (left axis) and SynOps per sample (right, logarithmic). Raises ``OutputError``."""
+    """Accuracy (left axis), SynOps and their target (right, from 0). Raises ``OutputError``."""
     figure, axes = _figure()
-    epochs = range(1, len(rows) + 1)
-    axes.plot(epochs, [row.train_accuracy for row in rows], label="training accuracy")
-    axes.plot(epochs, [_or_gap(row.test_accuracy) for row in rows], label="test accuracy")
+    _over_epochs(axes, rows, [row.train_accuracy for row in rows], label="training accuracy")
+    _over_epochs(axes, rows, [row.test_accuracy for row in rows], label="test accuracy")
     axes.set_ylabel("accuracy")
     axes.set_ylim(0, 1.02)
     right = axes.twinx()
-    right.semilogy(epochs, [row.train_synops for row in rows], "k--", label="SynOps")
-    right.set_ylabel("SynOps per sample (dashed)")
-    _finish(figure, axes, rows, path)
+    synops, target = [row.train_synops for row in rows], [row.target_synops for row in rows]
+    _over_epochs(right, rows, synops, color="black", linestyle="--", label="SynOps")
+    _over_epochs(right, rows, target, color="grey", linestyle=":", label="SynOp target")
+    right.set_ylabel("SynOps per sample (black, grey)")
+    right.set_ylim(bottom=0)
+    right.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    _finish(figure, axes, rows, path, right)
+
+
+def _over_epochs(axes, rows: Sequence[EpochMetrics], values, label: str, **style) -> None:
+    """A line for each stage: they measure different things, so nothing joins them."""
+    for stage in dict.fromkeys(row.stage for row in rows):
+        points = [
+            (place, value)
+            for place, (row, value) in enumerate(zip(rows, values, strict=True), 1)
+            if row.stage == stage and value is not None
+        ]
+        if points:
+            (line,) = axes.plot(*zip(*points, strict=True), marker=".", label=label, **style)
+            style, label = {**style, "color": line.get_color()}, ""
 
 
 def plot_methods(
@@ -123,10 +138,6 @@ def plot_layers(path: Path, nets: Mapping[str, Mapping[str, float]]) -> None:
     _write(figure, path)
 
 
-def _or_gap(value: float | None) -> float:
-    return float("nan") if value is None else value
-
-
 def _figure():
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -136,12 +147,21 @@ def _figure():
     return figure, figure.add_subplot()
 
 
-def _finish(figure, axes, rows: Sequence[EpochMetrics], path: Path) -> None:
+def _finish(figure, axes, rows: Sequence[EpochMetrics], path: Path, *others) -> None:
+    """Shade the second stage, put one legend for all axes above them, and write the file."""
+    from matplotlib.ticker import MaxNLocator
+
     plain = sum(row.stage == "qrelu" for row in rows)
     if plain < len(rows):
         axes.axvspan(plain + 0.5, len(rows) + 0.5, alpha=0.15, label="fine-tuning on the emulator")
+    axes.set_xlim(0.5, len(rows) + 0.5)
     axes.set_xlabel("epoch")
-    axes.legend(fontsize="small")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    lines, labels = axes.get_legend_handles_labels()
+    for other in others:
+        more = other.get_legend_handles_labels()
+        lines, labels = lines + more[0], labels + more[1]
+    figure.legend(lines, labels, loc="outside upper center", ncols=3, fontsize="small")
     _write(figure, path)
 
 

@@ -34,6 +34,10 @@ class QReLU(nn.Module):
         self.synops: torch.Tensor | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if torch.is_autocast_enabled(x.device.type):
+            # 16 bits hold neither the spikes of a neuron nor the SynOps of a layer
+            with torch.autocast(x.device.type, enabled=False):
+                return self(x.float())
         if self.fanout is None:
             return quantize(x) if self.quantized else torch.relu(x)
         y, self.synops = _Metered.apply(x, self.fanout.reshape(x.shape[1:]), self.quantized)

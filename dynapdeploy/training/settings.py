@@ -8,7 +8,11 @@ from typing import Any
 from dynapdeploy.errors import InputError, SourceError
 from dynapdeploy.training.models import MODELS, Recipe
 
+TARGETS = ("target_synops", "target_energy_j", "target_ratio")
+"""At most one of them is given."""
 ACCELERATORS = ("auto", "cpu", "gpu")
+FANOUTS = ("exact", "nominal")
+PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 JOULES_PER_SYNOP = 1e-11
 """Energy of one SynOp in the literature (Sorbaro et al. 2020, section 2), not measured."""
 
@@ -37,6 +41,8 @@ class TrainingSettings:
         finetune_epochs, finetune_samples: passes of that fine-tuning, and samples per pass at
             most; nets with many SynOps get fewer (see :mod:`dynapdeploy.training.tuning_stage`).
         accelerator: ``"auto"``, ``"cpu"`` or ``"gpu"``.
+        devices, nodes: GPUs (or processes) on each machine, and machines; they share each batch.
+        precision: of the first stage, one of :data:`PRECISIONS`.
         limit: number of training samples, drawn with ``seed``.
         strict: refuse damaged recordings instead of leaving them out.
     """
@@ -65,13 +71,17 @@ class TrainingSettings:
     finetune_epochs: int = 60
     finetune_samples: int = 1000
     accelerator: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    precision: str = "32-true"
     limit: int | None = None
     strict: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (
             ("epochs", 1), ("batch", 1), ("shift", 0), ("seed", 0), ("threads", 1),
-            ("limit", 1), ("finetune_epochs", 0), ("finetune_samples", 1),
+            ("limit", 1), ("finetune_epochs", 0), ("finetune_samples", 1), ("devices", 1),
+            ("nodes", 1),
         ):  # fmt: skip
             value = getattr(self, name)
             if value is not None and (
@@ -93,18 +103,36 @@ class TrainingSettings:
                 raise InputError(f"training: {name} must lie in 0..{most}, got {value!r}")
         if not 0 <= self.penalty < float("inf"):
             raise InputError(f"training: penalty must be 0 or above, got {self.penalty!r}")
-        given = [
-            n for n in ("target_synops", "target_energy_j", "target_ratio") if getattr(self, n)
-        ]
+        given = [name for name in TARGETS if getattr(self, name)]
         if len(given) > 1:
             raise InputError(f"training: one target at most, got {' and '.join(given)}")
-        if self.accelerator not in ACCELERATORS:
+        if given and self.penalty == 0:
+            raise InputError(f"training: {given[0]} needs a penalty above 0 to be trained towards")
+        for name, known in (
+            ("accelerator", ACCELERATORS), ("precision", PRECISIONS), ("fanout", FANOUTS),
+        ):  # fmt: skip
+            if getattr(self, name) not in known:
+                raise InputError(
+                    f"training: {name} must be one of {', '.join(known)}, "
+                    f"got {getattr(self, name)!r}"
+                )
+        if self.precision == "16-mixed" and self.accelerator == "cpu":
+            raise InputError("training: precision 16-mixed needs a GPU, the accelerator is the cpu")
+        if self.processes > self.recipe.batch:
             raise InputError(
-                f"training: accelerator must be one of {', '.join(ACCELERATORS)}, "
-                f"got {self.accelerator!r}"
+                f"training: a batch of {self.recipe.batch} cannot be shared by {self.processes} "
+                "devices; choose a larger batch"
             )
-        if self.fanout not in ("exact", "nominal"):
-            raise InputError(f"training: fanout must be exact or nominal, got {self.fanout!r}")
+
+    @property
+    def target(self) -> str | None:
+        """Which of :data:`TARGETS` was given, None for none."""
+        return next((name for name in TARGETS if getattr(self, name)), None)
+
+    @property
+    def processes(self) -> int:
+        """How many processes train together."""
+        return self.devices * self.nodes
 
     @property
     def recipe(self) -> Recipe:

@@ -47,6 +47,8 @@ class SweepPlan:
     def __post_init__(self) -> None:
         if self.unit not in UNITS:
             raise InputError(f"sweep: unit must be one of {', '.join(UNITS)}, got {self.unit!r}")
+        if self.settings.processes > 1:
+            raise InputError("sweep: each net trains on one device; devices and nodes must be 1")
         for name in ("targets", "seeds"):
             values = getattr(self, name)
             if not values:

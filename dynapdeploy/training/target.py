@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from dynapdeploy.errors import InputError
 from dynapdeploy.training.samples import Samples
 from dynapdeploy.training.settings import TrainingSettings
 from dynapdeploy.training.synop_loss import SynOpMeter, check_target
@@ -43,6 +44,13 @@ def resolve_target(settings: TrainingSettings, untrained: float, source: float) 
         target = settings.target_ratio * untrained
     else:
         target = max(DEFAULT_RATIO * untrained, 2 * source)
+    if target <= source and settings.target in ("target_energy_j", "target_ratio"):
+        asked = getattr(settings, settings.target)
+        least = asked * source / target
+        raise InputError(
+            f"{settings.target} {asked:g} is {target:,.0f} SynOps per sample, which cannot be "
+            f"reached: the input alone costs {source:,.0f} in the first layer, {least:.4g}"
+        )
     check_target(target, source)
     return target
 

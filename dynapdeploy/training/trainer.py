@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from typing import Any
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import Any, NoReturn
 
 import torch
 from torch import nn
 
+from dynapdeploy.errors import TrainingFailed
 from dynapdeploy.lock import locked_folder
 from dynapdeploy.training import checkpoint as saved
 from dynapdeploy.training.accuracy import accuracy
@@ -48,6 +50,10 @@ def train(
     plots, and while training goes on a checkpoint after every epoch. The same settings give the
     same files on one machine, killed and resumed or not.
 
+    With several devices, all but the first process end here once their share of the first stage is
+    done. Lightning starts those of this machine by running the calling script again, so a script
+    trains one net in this way.
+
     Args:
         resume: go on from the folder's checkpoint; its settings must be the same.
         start: a finished run whose weights before fine-tuning are the first ones of this run.
@@ -59,19 +65,46 @@ def train(
         DataError: data that cannot be read, without labels, or without samples of a class.
         Mismatch: still images for a net that takes recordings, or the other way round.
         TrainingFailed: the loss is not a number any more.
-        EnvironmentLacks: a GPU was asked for and there is none.
+        EnvironmentLacks: a GPU was asked for and there is none, or too few; or one of several
+            processes is gone.
         OutputError: ``folder`` cannot be written, or another process works in it.
     """
-    tell = progress or (lambda stage, done, total, text: None)
+    from dynapdeploy.training.machine import rank
+
+    if rank(settings):
+        _follow(settings, Path(folder), resume, start)
+    tell = progress or _silent
     with locked_folder(folder, OWN_FILES) as folder, _own_torch_state(settings.recipe.threads):
         job = prepare(settings, folder, resume, tell, start)
         _train_qrelu(job, tell)
         save_weights(folder / UNTUNED, job.model)
         stages = {"qrelu": _figures(job)}
-        stages |= tuning_stage(job, tell)
+        try:
+            stages |= tuning_stage(job, tell)
+        except TrainingFailed as fault:
+            raise TrainingFailed(
+                f"{fault}. The net before fine-tuning is kept in {folder / UNTUNED}; "
+                "--no-finetune in another folder trains the same one"
+            ) from fault
         if "emulator_untuned" in stages:
             stages["qrelu_tuned"] = _figures(job)
         return _finish(job, stages)
+
+
+def _silent(stage: str, done: int, total: int, text: str) -> None:
+    pass
+
+
+def _follow(
+    settings: TrainingSettings, folder: Path, resume: bool, start: TrainingRun | None
+) -> NoReturn:
+    """Do another process' share of the first stage, write nothing, and end.
+
+    A loss that is no number stops all processes at the same step; the first one says so.
+    """
+    with _own_torch_state(settings.recipe.threads), suppress(TrainingFailed):
+        _train_qrelu(prepare(settings, folder, resume, _silent, start), _silent)
+    raise SystemExit(0)
 
 
 def _train_qrelu(job: Job, tell: Progress) -> None:
@@ -91,6 +124,7 @@ def _train_qrelu(job: Job, tell: Progress) -> None:
             row, test_accuracy=figures["accuracy"], test_synops=figures["synops_per_sample"]
         )
         job.rows.append(row)
+        job.scaler = training.scaler()
         text = _line(row)
         _save(job, row.epoch)
 
@@ -108,8 +142,9 @@ def _train_qrelu(job: Job, tell: Progress) -> None:
         on_step=lambda done, total: tell("training", done, total, text),
         optimizer=job.optimizer,
         grid=grid,
+        scaler=job.scaler,
     )
-    fit(training, settings.accelerator)
+    fit(training, settings)
     job.model.cpu().eval()
     if grid is not None:
         grid.snap()
@@ -144,6 +179,7 @@ def _save(job: Job, epoch: int) -> None:
             job.facts,
             job.model.state_dict(),
             saved.optimizer_tensors(job.optimizer),
+            job.scaler,
         ),
     )
     write_metrics(job.folder / METRICS, job.rows)
@@ -172,15 +208,16 @@ def _finish(job: Job, stages: dict[str, Any]) -> TrainingRun:
         "training_samples": len(job.train),
         "test_samples": 0 if job.test is None else len(job.test),
         "skipped_recordings": list(job.train_set.skipped),
+        "skipped_test_recordings": [] if job.test_set is None else list(job.test_set.skipped),
         "stages": stages,
     }
     write_metrics(job.folder / METRICS, job.rows)
-    plot_losses(job.folder / LOSSES, job.rows)
-    plot_curves(job.folder / CURVES, job.rows)
     run = TrainingRun(
         job.folder, job.model, job.train.shape, job.classes, job.coding, job.settings, metrics
     )
     save_run(run)
+    plot_losses(job.folder / LOSSES, job.rows)
+    plot_curves(job.folder / CURVES, job.rows)
     return run
 
 

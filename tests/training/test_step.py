@@ -77,7 +77,7 @@ def test_target_falls_from_the_untrained_nets_synops():
         ({"target_synops": -1.0}, "target_synops must be above 0"),
         ({"target_synops": 1e5, "target_ratio": 0.5}, "one target at most"),
         ({"accelerator": "tpu"}, "auto, cpu, gpu"),
-        ({"fanout": "rough"}, "exact or nominal"),
+        ({"fanout": "rough"}, "exact, nominal"),
         ({"dropout": 1.0}, "dropout"),
         ({"penalty": -1.0}, "penalty"),
     ],
