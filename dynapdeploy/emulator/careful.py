@@ -33,6 +33,7 @@ def run(
     spikes,
     dropped,
     decimated,
+    counts,
     heads,
     lengths,
     lows,
@@ -116,6 +117,8 @@ def run(
         for i in range(count):
             row = fired[i] // cores[core, c.ROW]
             neuron = fired[i] % cores[core, c.ROW]
+            if len(counts):
+                counts[cores[core, c.STATE] + fired[i]] += 1
             end = cores[core, c.LAST_LINK]
             decimated[core] += 1
             if decimated[core] == cores[core, c.DECIMATE]:

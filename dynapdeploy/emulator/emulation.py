@@ -82,6 +82,8 @@ class Emulation:
             clamped updates included, leak not. Keys are physical core ids, here and below.
         spikes: spikes fired in each core, before any decimator.
         states: int16 ``[f, h, w]``, the membrane states at the end.
+        counts: int64 ``[f, h, w]``, spikes of each neuron, before any decimator; empty where they
+            were not asked for.
         monitored: un-pooled and undecimated spikes of the cores asked for.
         dropped: spikes sent to each core whose address lay outside its input map.
         saturated_low: additions, leak included, whose exact sum lay below the lower threshold, per
@@ -98,6 +100,7 @@ class Emulation:
     synops: Mapping[int, int]
     spikes: Mapping[int, int]
     states: Mapping[int, np.ndarray]
+    counts: Mapping[int, np.ndarray] = field(default_factory=dict)
     monitored: Mapping[int, np.ndarray] = field(default_factory=dict)
     dropped: Mapping[int, int] = field(default_factory=dict)
     saturated_low: Mapping[int, int] = field(default_factory=dict)

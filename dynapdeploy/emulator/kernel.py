@@ -33,6 +33,7 @@ def run(
     spikes,
     dropped,
     decimated,
+    counts,
     masks,
     firing,
     origin,
@@ -41,6 +42,7 @@ def run(
 
     A call that ends with QUEUE_FULL or OUTPUT_FULL has stopped between two events; called again
     with more room it goes on as if nothing had been. ``queue`` is a ring of length a power of two.
+    ``counts`` has one place per state, or is empty where spikes per neuron are not asked for.
     """
     item = progress[c.ITEM]
     turn = progress[c.ENTRY]
@@ -55,6 +57,7 @@ def run(
     size = len(queue)
     wrap = size - 1
     out_size = len(out_item)
+    counting = len(counts) > 0
     turns = len(entry)
     status = c.DONE
     while True:
@@ -135,8 +138,11 @@ def run(
             fired &= fired - np.uint32(1)
             kept += fired == 0
             fired = at(firing, kept) if fired == 0 else fired
+            place = at(params, of + c.STATE) + row * step + neuron
             if keep == 0:
-                put(state, at(params, of + c.STATE) + row * step + neuron, np.int16(0))
+                put(state, place, np.int16(0))
+            if counting:
+                put(counts, place, at(counts, place) + 1)
             end = last
             if decimate > 1:
                 decimated[core] += 1

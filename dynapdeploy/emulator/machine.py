@@ -34,12 +34,14 @@ class Machine:
     Attributes:
         state: int16, the membrane states of all cores as laid out.
         synops, spikes, dropped, low, high: int64 ``[core]``.
+        counts: int64, spikes of each neuron as the states are laid out; empty if not asked for.
         progress: int64, what a call of the kernel leaves for the next.
     """
 
-    def __init__(self, layout: Layout, options: Options | None):
+    def __init__(self, layout: Layout, options: Options | None, count_spikes: bool):
         self.layout = layout
         self.options = options
+        self.counted = len(layout.start) if count_spikes else 0
         count = len(layout.cores)
         cores = layout.cores
         queues = count if options is not None and options.branches else 1
@@ -61,6 +63,7 @@ class Machine:
         self.synops, self.spikes, self.dropped, self.low, self.high, self.decimated = np.zeros(
             (6, count), np.int64
         )
+        self.counts = np.zeros(self.counted, np.int64)
         self.heads, self.lengths = np.zeros((2, len(self.queue)), np.int64)
         seed = 0 if self.options is None else self.options.seed
         self.draws = np.array([seed], np.uint64)
@@ -101,6 +104,7 @@ class Machine:
         )  # fmt: skip
         counters = (
             self.out_item, self.out_event, self.synops, self.spikes, self.dropped, self.decimated,
+            self.counts,
         )  # fmt: skip
         if self.options is None:
             return kernel.run(

@@ -32,7 +32,7 @@ def emulate_by_reference(
     """Run ``events`` through ``image``, one addition at a time.
 
     Args and errors are those of :func:`dynapdeploy.emulator.emulate`; saturations are always
-    counted.
+    counted, and so are the spikes of each neuron.
     """
     settings = settings or Settings()
     check_request(image, monitor, settings, jitter)
@@ -54,6 +54,7 @@ class _Core:
         self.image = image
         start = image.initial_state
         self.state = (np.zeros(image.output_shape, int) if start is None else start).tolist()
+        self.counts = np.zeros(image.output_shape, np.int64)
         self.weights = image.weights.tolist()
         self.settings = settings
         self.draws = draws
@@ -114,6 +115,7 @@ class _Core:
         else:
             self.state[feature][y][x] -= self.image.threshold_high
         self.spikes += 1
+        self.counts[feature, y, x] += 1
         return True
 
     def in_leaving_order(self, fired: list[Spike]) -> list[Spike]:
@@ -220,6 +222,7 @@ class _Run:
             synops={core: cell.synops for core, cell in cores},
             spikes={core: cell.spikes for core, cell in cores},
             states={core: np.array(cell.state, np.int16) for core, cell in cores},
+            counts={core: cell.counts for core, cell in cores},
             monitored={core: np.array(list_, EVENT) for core, list_ in self.monitored.items()},
             dropped={core: cell.dropped for core, cell in cores},
             saturated_low={core: cell.low for core, cell in cores},

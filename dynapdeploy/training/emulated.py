@@ -67,7 +67,7 @@ def spike_counts(
     synops = np.zeros(count)
 
     def run(part: range) -> None:
-        emulator = Emulator(image, monitor=[core.core for core in image.cores] if layers else [])
+        emulator = Emulator(image, count_spikes=layers)
         for index in part:
             emulator.reset()
             emulator.feed(recordings[index])
@@ -75,15 +75,9 @@ def spike_counts(
             synops[index] = sum(result.synops.values())
             output[index] = np.bincount(result.events["p"], minlength=image.output_features)
             for core in image.cores if layers else ():
-                found[core.name][index] = _histogram(result.monitored[core.core], core.output_shape)
+                found[core.name][index] = result.counts[core.core]
 
     workers = max(1, min(workers or processors(), count))
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(run, (range(first, count, workers) for first in range(workers))))
     return SpikeCounts(found, output, synops)
-
-
-def _histogram(events: np.ndarray, shape: Shape) -> np.ndarray:
-    features, height, width = shape
-    place = (events["p"].astype(np.int64) * height + events["y"]) * width + events["x"]
-    return np.bincount(place, minlength=features * height * width).reshape(shape)

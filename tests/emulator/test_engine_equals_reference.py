@@ -22,6 +22,8 @@ def assert_equal_runs(left, right, counted=True):
     for core, state in left.states.items():
         assert state.dtype == np.int16
         np.testing.assert_array_equal(state, right.states[core])
+    for core, counts in left.counts.items():
+        np.testing.assert_array_equal(counts, right.counts[core])
     assert left.synops == right.synops
     assert left.spikes == right.spikes
     assert left.dropped == right.dropped
@@ -38,7 +40,9 @@ def compare(data, image, choices, jitter=None, counted=False):
     ids = [core.core for core in image.cores]
     monitor = data.draw(st.lists(st.sampled_from(ids), unique=True, max_size=2))
     asked = {"monitor": monitor, "settings": choices, "jitter": jitter}
-    fast = emulate(image, events, saturations=counted, **asked)
+    each = data.draw(st.booleans())
+    fast = emulate(image, events, saturations=counted, count_spikes=each, **asked)
+    assert list(fast.counts) == (ids if each else [])
     assert_equal_runs(fast, emulate_by_reference(image, events, **asked), counted)
 
 

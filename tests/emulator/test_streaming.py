@@ -57,7 +57,7 @@ def test_pieces_equal_the_whole(data, image, choices):
     events = data.draw(events_for(image))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(events)), max_size=4)))
     monitor = [image.cores[-1].core]
-    asked = {"monitor": monitor, "settings": choices, "saturations": True}
+    asked = {"monitor": monitor, "settings": choices, "saturations": True, "count_spikes": True}
     stream = Emulator(image, **asked)
     output, monitored = [], []
     for piece in np.split(events, cuts):
@@ -75,6 +75,7 @@ def test_pieces_equal_the_whole(data, image, choices):
     assert last.peak_queue == whole.peak_queue
     for core, state in whole.states.items():
         np.testing.assert_array_equal(stream.states[core], state)
+        np.testing.assert_array_equal(last.counts[core], whole.counts[core])
 
 
 @pytest.mark.parametrize("jitter", [None, Jitter(5)])
@@ -99,6 +100,18 @@ def test_a_piece_must_not_begin_before_the_end_of_the_last():
     stream.feed(make_events([5, 9], [0, 0], [0, 0], [0, 0]))
     with pytest.raises(DataError, match=r"begins at t=8, before t=9"):
         stream.feed(make_events([8], [0], [0], [0]))
+
+
+def test_spikes_of_each_neuron_are_counted_where_asked_for():
+    image, events = chain(), drawn_events(300)
+    asked = emulate(image, events, count_spikes=True, monitor=[0, 4])
+    assert emulate(image, events).counts == {}
+    for core in image.cores:
+        spikes = asked.monitored[core.core]
+        counted = np.zeros(core.output_shape, int)
+        np.add.at(counted, (spikes["p"], spikes["y"], spikes["x"]), 1)
+        np.testing.assert_array_equal(asked.counts[core.core], counted)
+        assert asked.spikes[core.core] == counted.sum() > 0
 
 
 def test_nothing_in_nothing_out():

@@ -35,11 +35,14 @@ def test_counts_are_those_of_the_emulator_whatever_the_threads(model, recordings
     np.testing.assert_array_equal(counts.output, again.output)
     np.testing.assert_array_equal(counts.synops, again.synops)
     for index, events in enumerate(recordings):
-        run = emulate(image, events)
+        run = emulate(image, events, monitor=[core.core for core in image.cores])
         assert counts.synops[index] == sum(run.synops.values())
         assert counts.output[index].sum() == len(run.events)
         for core in image.cores:
-            assert counts.layers[core.name][index].sum() == run.spikes[core.core]
+            f, y, x = (run.monitored[core.core][field].astype(int) for field in "pyx")
+            expected = np.zeros(core.output_shape)
+            np.add.at(expected, (f, y, x), 1)
+            np.testing.assert_array_equal(counts.layers[core.name][index], expected)
 
 
 def test_imposed_pass_gives_the_emulators_counts_and_synops(model, recordings):
