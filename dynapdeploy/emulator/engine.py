@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Unpack
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from dynapdeploy.emulator.jitter import Jitter, reordered
 from dynapdeploy.emulator.layout import lay_out
 from dynapdeploy.emulator.machine import Machine
 from dynapdeploy.emulator.options import options_for
-from dynapdeploy.emulator.request import check_request
+from dynapdeploy.emulator.request import Request, check_request
 from dynapdeploy.emulator.ticks import items_of, ticks_until
 from dynapdeploy.errors import DataError
 from dynapdeploy.events import EVENT, checked_events
@@ -195,28 +196,12 @@ _NOTHING_INT = (np.empty(0, np.int64), np.empty(0, np.int64))
 _NOTHING = tuple((part,) for part in _NOTHING_INT)
 
 
-def emulate(
-    image: ChipImage,
-    events: np.ndarray,
-    *,
-    monitor: Sequence[int] = (),
-    settings: Settings | None = None,
-    jitter: Jitter | None = None,
-    saturations: bool = False,
-    count_spikes: bool = False,
-) -> Emulation:
+def emulate(image: ChipImage, events: np.ndarray, **request: Unpack[Request]) -> Emulation:
     """Run one recording through ``image``, from its initial states.
 
     Args and errors: see :class:`Emulator` and :meth:`Emulator.feed`.
     """
-    emulator = Emulator(
-        image,
-        monitor=monitor,
-        settings=settings,
-        jitter=jitter,
-        saturations=saturations,
-        count_spikes=count_spikes,
-    )
+    emulator = Emulator(image, **request)
     emulator.feed(events)
     return emulator.result()
 
