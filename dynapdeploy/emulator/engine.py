@@ -35,6 +35,7 @@ class Emulator:
         settings: see :class:`~dynapdeploy.emulator.emulation.Settings`.
         jitter: see :class:`~dynapdeploy.emulator.jitter.Jitter`.
         saturations: count clamped updates; a run that counts or jitters is several times slower.
+        peak_queue: watch the length of the queue.
         count_spikes: count the spikes of each neuron, at far less cost than monitoring.
 
     Raises:
@@ -50,6 +51,7 @@ class Emulator:
         settings: Settings | None = None,
         jitter: Jitter | None = None,
         saturations: bool = False,
+        peak_queue: bool = False,
         count_spikes: bool = False,
     ):
         self.image = image
@@ -58,9 +60,10 @@ class Emulator:
         check_request(image, monitor, self.settings, jitter)
         self._depth_first = self.settings.order == "depth-first"
         self._counting = saturations
+        self._watching = peak_queue
         layout = lay_out(image, monitor, queued=self._depth_first)
         self._machine = Machine(
-            layout, options_for(self.settings, jitter, saturations), count_spikes
+            layout, options_for(self.settings, jitter, saturations), count_spikes, peak_queue
         )
         ids = [core.core for core in image.cores]
         self._entry = np.array([ids.index(core) for core in image.entry])
@@ -174,7 +177,7 @@ class Emulator:
             dropped=self._per_core(machine.dropped),
             saturated_low=self._per_core(machine.low) if self._counting else {},
             saturated_high=self._per_core(machine.high) if self._counting else {},
-            peak_queue=int(machine.progress[PEAK]) if self._depth_first else 0,
+            peak_queue=int(machine.progress[PEAK]) * self._depth_first if self._watching else None,
             settings=self.settings,
             jitter=self.jitter,
         )

@@ -20,6 +20,7 @@ class Request(TypedDict, total=False):
     settings: Settings | None
     jitter: Jitter | None
     saturations: bool
+    peak_queue: bool
     count_spikes: bool
 
 
