@@ -8,7 +8,7 @@ from numba import njit
 from dynapdeploy.emulator import columns as c
 from dynapdeploy.emulator import options, vectors
 from dynapdeploy.emulator.compiled import cached
-from dynapdeploy.emulator.options import DISCARD, LEAK_FIRES, SHUFFLE, WRAP
+from dynapdeploy.emulator.options import BRANCHES, DISCARD, LEAK_FIRES, SHUFFLE, WRAP
 from dynapdeploy.emulator.vectors import careful_sweep, lowest_bit
 
 
@@ -51,7 +51,7 @@ def run(
     turn = progress[c.ENTRY]
     fired = np.empty(cores[:, c.HEIGHT].max() * cores[:, c.ROW].max(), np.int64)
     size = queue.shape[1]
-    branches = len(lengths) > 1
+    branches = flags[BRANCHES] != 0
     most_queue, most_output = cores[:, c.QUEUE_ROOM].max(), cores[:, c.OUTPUT_ROOM].max()
     if flags[LEAK_FIRES]:
         most_queue = max(most_queue, cores[:, c.LEAK_QUEUE_ROOM].max())

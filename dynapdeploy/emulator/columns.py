@@ -10,6 +10,7 @@ TOGETHER = 32
 """The most items of the input that are under way at a time where their order has no say."""
 
 # Layout.cores. Links before STEADY_LINK are monitors, which no decimator holds back.
+# REACH: the most neurons that one event reaches.
 # ROOM: the most that one event, or one tick, can put into the queue or the output.
 (
     STATE,
@@ -30,12 +31,13 @@ TOGETHER = 32
     DECIMATE,
     BIAS,
     PARALLEL,
+    REACH,
     QUEUE_ROOM,
     OUTPUT_ROOM,
     LEAK_QUEUE_ROOM,
     LEAK_OUTPUT_ROOM,
     COLUMNS,
-) = range(23)
+) = range(24)
 
 # A job: one event at one core, as two int64 (see layout).
 ROW_BITS, ITEM_BITS, CORE_BITS = 32, 48, 54

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
+from functools import partial
 from typing import Unpack
 
 import numpy as np
@@ -34,8 +36,9 @@ class Emulator:
         monitor: physical ids of the cores whose spikes are to be returned too.
         settings: see :class:`~dynapdeploy.emulator.emulation.Settings`.
         jitter: see :class:`~dynapdeploy.emulator.jitter.Jitter`.
-        saturations: count clamped updates; a run that counts or jitters is several times slower.
-        peak_queue: watch the length of the queue.
+        saturations: count clamped updates; a run that counts them or jitters takes two to four
+            times as long.
+        peak_queue: watch the length of the queue, which keeps input events from overlapping.
         count_spikes: count the spikes of each neuron, at far less cost than monitoring.
 
     Raises:
@@ -62,9 +65,9 @@ class Emulator:
         self._counting = saturations
         self._watching = peak_queue
         layout = lay_out(image, monitor, queued=self._depth_first)
-        self._machine = Machine(
-            layout, options_for(self.settings, jitter, saturations), count_spikes, peak_queue
-        )
+        options = options_for(self.settings, jitter, saturations)
+        self._new_machine = partial(Machine, layout, options, count_spikes, peak_queue)
+        self._machine = self._new_machine()
         ids = [core.core for core in image.cores]
         self._entry = np.array([ids.index(core) for core in image.entry])
         self._leaking = np.flatnonzero(layout.cores[:, BIAS] >= 0)
@@ -79,7 +82,15 @@ class Emulator:
         self.monitored: dict[int, np.ndarray] = {
             core: np.empty(0, EVENT) for core in self._machine.layout.monitor
         }
-        self._random = np.random.default_rng(0 if self.jitter is None else self.jitter.seed)
+        if self.jitter is not None:
+            self._random = np.random.default_rng(self.jitter.seed)
+
+    def another(self) -> Emulator:
+        """A second chip of the same image, at the start, that shares the tables of this one."""
+        twin = copy(self)
+        twin._machine = self._new_machine()
+        twin.reset()
+        return twin
 
     def feed(self, events: np.ndarray) -> np.ndarray:
         """Take the next events; return the output events they cause.

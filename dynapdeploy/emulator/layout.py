@@ -95,9 +95,11 @@ def lay_out(image: ChipImage, monitor: Sequence[int] = (), *, queued: bool = Tru
             links_in += queued and to.core is not None
             links_out += not queued or to.core is None
         row[at.LAST_LINK] = len(tables.links)
-        reach = int(_along_x(core)[:, 1].max() * _along_y(core)[:, 1].max())
         neurons = row[at.HEIGHT] * row[at.ROW]
-        row[at.QUEUE_ROOM], row[at.OUTPUT_ROOM] = reach * links_in, reach * links_out
+        row[at.QUEUE_ROOM], row[at.OUTPUT_ROOM] = (
+            row[at.REACH] * links_in,
+            row[at.REACH] * links_out,
+        )
         row[at.LEAK_QUEUE_ROOM], row[at.LEAK_OUTPUT_ROOM] = neurons * links_in, neurons * links_out
     fed = [*image.entry, *(to.core for core in image.cores for to in core.destinations)]
     return tables.layout(tuple(monitor), free_order=len(set(fed)) == len(fed))
@@ -129,7 +131,9 @@ class _Tables:
         row[at.DECIMATE] = 1 if core.decimator is None else DECIMATION[core.decimator]
         row[at.BIAS] = -1 if core.bias is None else _length(self.bias)
         row[at.PARALLEL] = core.core in PARALLEL_CORES
-        parts = _jobs(number, core, _length(self.weights))
+        along_x, along_y = _along_x(core), _along_y(core)
+        row[at.REACH] = along_x[:, 1].max() * along_y[:, 1].max()
+        parts = _jobs(number, core, along_x, along_y, _length(self.weights))
         row[at.INPUT_ALONG_ROW], row[at.INPUT_ALONG_Y] = self._add(parts)
         start = np.zeros(core.output_shape, np.int16)
         self.start.append(
@@ -197,13 +201,15 @@ def _addresses(target: int, shape: Shape) -> Parts:
     return along_row, along_y
 
 
-def _jobs(number: int, core: CoreImage, first_weight: int) -> Parts:
+def _jobs(
+    number: int, core: CoreImage, along_x: np.ndarray, along_y: np.ndarray, first_weight: int
+) -> Parts:
     """Parts of an event that waits for ``core``."""
     channels, height, width = core.input_shape
     if number >= MOST_CORES:
         raise ImageError(f"image: the emulator takes up to {MOST_CORES} cores")
-    first, count, weight = _along_x(core).T[:, :, None]
-    first_row, rows, kernel_row = _along_y(core).T
+    first, count, weight = along_x.T[:, :, None]
+    first_row, rows, kernel_row = along_y.T
     most_rows, most = 2 ** (63 - at.ROWS_BITS), 2 ** (at.ROWS_BITS - at.COUNT_BITS)
     if rows.max() >= most_rows or count.max() >= most:
         raise ImageError(
@@ -211,12 +217,12 @@ def _jobs(number: int, core: CoreImage, first_weight: int) -> Parts:
             f"{count.max():,} neurons; the emulator takes up to {most_rows - 1} of {most - 1:,}"
         )
     by_channel = core.weights[:, 0].size * np.arange(channels)
-    along_row, along_y = np.zeros((width, channels, 2), np.int64), np.zeros((height, 2), np.int64)
-    along_row[..., 0] = (number << at.CORE_BITS) + first
-    along_row[..., 1] = (count << at.COUNT_BITS) + first_weight + weight + by_channel
-    along_y[:, 0] = first_row << at.ROW_BITS
-    along_y[:, 1] = (rows << at.ROWS_BITS) + kernel_row
-    return along_row, along_y
+    by_row, by_y = np.zeros((width, channels, 2), np.int64), np.zeros((height, 2), np.int64)
+    by_row[..., 0] = (number << at.CORE_BITS) + first
+    by_row[..., 1] = (count << at.COUNT_BITS) + first_weight + weight + by_channel
+    by_y[:, 0] = first_row << at.ROW_BITS
+    by_y[:, 1] = (rows << at.ROWS_BITS) + kernel_row
+    return by_row, by_y
 
 
 def _along_x(core: CoreImage) -> np.ndarray:

@@ -60,7 +60,8 @@ def emulate_each(
         workers = processors()
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise InputError(f"emulate_many: workers must be an integer of at least 1, got {workers!r}")
-    chips = deque(Emulator(image, **request) for _ in range(workers))
+    first = Emulator(image, **request)
+    chips = deque([first, *(first.another() for _ in range(workers - 1))])
 
     def run(events: np.ndarray) -> Emulation:
         chip = chips.popleft()

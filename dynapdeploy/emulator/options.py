@@ -10,7 +10,7 @@ from dynapdeploy.emulator.emulation import Settings
 from dynapdeploy.emulator.jitter import Jitter
 
 # columns of Options.flags()
-WRAP, DISCARD, LEAK_FIRES, SHUFFLE = range(4)
+WRAP, DISCARD, LEAK_FIRES, BRANCHES, SHUFFLE = range(5)
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,10 @@ class Options:
     seed: int
 
     def flags(self) -> np.ndarray:
-        """The switches of the kernel, int64 ``[4]``."""
-        return np.array([self.wrap, self.discard, self.leak_fires, self.neurons], np.int64)
+        """The switches of the kernel, int64 ``[5]``."""
+        return np.array(
+            [self.wrap, self.discard, self.leak_fires, self.branches, self.neurons], np.int64
+        )
 
 
 def options_for(settings: Settings, jitter: Jitter | None, saturations: bool) -> Options | None:
