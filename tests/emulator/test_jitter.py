@@ -94,7 +94,7 @@ def test_one_parallel_core_alone_draws_like_the_reference():
     core = neuron(
         core=0, weights=np.full((5, 1, 1, 1), 50), output_shape=(5, 1, 1), threshold_high=50
     )
-    image = single(replace(core, destinations=(Destination(None),)))
+    image = ChipImage("unbounded", (replace(core, destinations=(Destination(None),)),), (0,))
     for seed in range(5):
         asked = {"jitter": Jitter(seed)}
         found = emulate(image, at(1, 2, 3), **asked)
