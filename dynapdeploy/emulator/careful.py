@@ -6,19 +6,18 @@ import numpy as np
 from numba import njit
 
 from dynapdeploy.emulator import columns as c
-from dynapdeploy.emulator import options
+from dynapdeploy.emulator import options, vectors
 from dynapdeploy.emulator.compiled import cached
-from dynapdeploy.emulator.options import COUNT, DISCARD, LEAK_FIRES, SHUFFLE, WRAP
+from dynapdeploy.emulator.options import BRANCHES, DISCARD, LEAK_FIRES, SHUFFLE, WRAP
+from dynapdeploy.emulator.vectors import careful_sweep, lowest_bit
 
 
-@cached(c, options)
+@cached(c, options, vectors)
 def run(
     items,
     entry,
     leaking,
     cores,
-    x_table,
-    y_table,
     links,
     along_row,
     along_y,
@@ -34,6 +33,8 @@ def run(
     dropped,
     decimated,
     counts,
+    firing,
+    origin,
     heads,
     lengths,
     lows,
@@ -50,75 +51,94 @@ def run(
     turn = progress[c.ENTRY]
     fired = np.empty(cores[:, c.HEIGHT].max() * cores[:, c.ROW].max(), np.int64)
     size = queue.shape[1]
+    branches = flags[BRANCHES] != 0
+    most_queue, most_output = cores[:, c.QUEUE_ROOM].max(), cores[:, c.OUTPUT_ROOM].max()
+    if flags[LEAK_FIRES]:
+        most_queue = max(most_queue, cores[:, c.LEAK_QUEUE_ROOM].max())
+        most_output = max(most_output, cores[:, c.LEAK_OUTPUT_ROOM].max())
     status = c.DONE
     while True:
         ticking = item >= 0 and item < len(items) and items[item] < 0
         turns = len(leaking) if ticking else len(entry)
-        chosen = 0
-        event = np.int64(-1)
-        if turn < turns:
-            core = leaking[turn] if ticking else entry[turn]
-            event = items[item]
-        elif progress[c.WAITING] > 0:
-            if len(lengths) > 1:
-                chosen = _drawn(lengths, draws)
-            event = queue[chosen, heads[chosen]]
-            core = event >> 48 if len(lengths) == 1 else np.int64(chosen)
-        else:
+        if turn >= turns and progress[c.WAITING] == 0:
             item += 1
             if item >= len(items):
                 break
             turn = 0
-            if len(lengths) > 1 and items[item] >= 0:
+            if branches and items[item] >= 0:
                 for core in entry:
-                    queue[core, heads[core]] = items[item]
+                    where, what = _taken_in(core, items[item], cores, along_row, along_y)
+                    queue[core, heads[core], 0], queue[core, heads[core], 1] = where, what
                     lengths[core] = 1
                 turn = len(entry)
                 progress[c.WAITING] = turn
             continue
-        leaks = turn < turns and ticking
-        queue_room = cores[core, c.LEAK_QUEUE_ROOM if leaks else c.QUEUE_ROOM]
-        output_room = cores[core, c.LEAK_OUTPUT_ROOM if leaks else c.OUTPUT_ROOM]
-        if lengths.max() + queue_room > size:
+        if lengths.max() + most_queue > size:
             status = c.QUEUE_FULL
             break
-        if progress[c.OUT] + output_room > len(out_item):
+        if progress[c.OUT] + most_output > len(out_item):
             status = c.OUTPUT_FULL
             break
-        if turn < turns:
+        if turn < turns and ticking:
+            core = leaking[turn]
             turn += 1
-        else:
-            heads[chosen] = (heads[chosen] + 1) % size
-            lengths[chosen] -= 1
-            progress[c.WAITING] -= 1
-
-        if event < 0:
             count = _tick(core, cores, bias, state, fired, lows, highs, flags)
         else:
-            count = _receive(
-                core,
-                event,
-                cores,
-                x_table,
-                y_table,
-                weights,
+            if turn < turns:
+                where, what = _taken_in(entry[turn], items[item], cores, along_row, along_y)
+                turn += 1
+            else:
+                chosen = _drawn(lengths, draws) if branches else 0
+                where, what = queue[chosen, heads[chosen], 0], queue[chosen, heads[chosen], 1]
+                heads[chosen] = (heads[chosen] + 1) % size
+                lengths[chosen] -= 1
+                progress[c.WAITING] -= 1
+            core = where >> c.CORE_BITS
+            start = where & ((1 << c.CORE_BITS) - 1)
+            run = (what >> c.COUNT_BITS) & ((1 << (c.ROWS_BITS - c.COUNT_BITS)) - 1)
+            rows = what >> c.ROWS_BITS
+            synops[core] += rows * run
+            kept = careful_sweep(
                 state,
-                fired,
-                synops,
+                cores[core, c.STATE]
+                + (start >> c.ROW_BITS) * cores[core, c.ROW]
+                + (start & 0xFFFFFFFF),
+                weights,
+                what & 0xFFFFFFFF,
+                run,
+                rows,
+                cores[core, c.ROW],
+                cores[core, c.KERNEL_STEP],
+                np.int16(cores[core, c.LOW]),
+                np.int16(cores[core, c.HIGH]),
+                np.int16(cores[core, c.DROP]),
+                start,
+                firing,
+                origin,
+                0,
+                flags[WRAP],
+                flags[DISCARD],
+                core,
                 lows,
                 highs,
-                flags,
             )
+            count = 0
+            for group in range(kept):
+                lanes = firing[group]
+                while lanes:
+                    fired[count] = origin[group] + lowest_bit(lanes)
+                    lanes &= lanes - np.uint32(1)
+                    count += 1
         spikes[core] += count
         if flags[SHUFFLE] and cores[core, c.PARALLEL]:
             for last in range(count - 1, 0, -1):
                 other = _below(draws, last + 1)
                 fired[last], fired[other] = fired[other], fired[last]
         for i in range(count):
-            row = fired[i] // cores[core, c.ROW]
-            neuron = fired[i] % cores[core, c.ROW]
+            row = fired[i] >> c.ROW_BITS
+            neuron = fired[i] & 0xFFFFFFFF
             if len(counts):
-                counts[cores[core, c.STATE] + fired[i]] += 1
+                counts[cores[core, c.STATE] + row * cores[core, c.ROW] + neuron] += 1
             end = cores[core, c.LAST_LINK]
             decimated[core] += 1
             if decimated[core] == cores[core, c.DECIMATE]:
@@ -126,20 +146,21 @@ def run(
             else:
                 end = cores[core, c.STEADY_LINK]
             for link in range(cores[core, c.FIRST_LINK], end):
-                address = (
-                    along_row[links[link, c.ALONG_ROW] + neuron]
-                    + along_y[links[link, c.ALONG_Y] + row]
-                )
-                if address < 0:
+                from_row = links[link, c.ALONG_ROW] + neuron
+                from_y = links[link, c.ALONG_Y] + row
+                where = along_row[from_row, 0] + along_y[from_y, 0]
+                if where < 0:
                     dropped[links[link, c.DROPS]] += 1
                 elif links[link, c.INTO_QUEUE]:
-                    into = address >> 48 if len(lengths) > 1 else np.int64(0)
-                    queue[into, (heads[into] + lengths[into]) % size] = address
+                    into = where >> c.CORE_BITS if branches else np.int64(0)
+                    place = (heads[into] + lengths[into]) % size
+                    queue[into, place, 0] = where
+                    queue[into, place, 1] = along_row[from_row, 1] + along_y[from_y, 1]
                     lengths[into] += 1
                     progress[c.WAITING] += 1
                 else:
                     out_item[progress[c.OUT]] = item
-                    out_event[progress[c.OUT]] = address
+                    out_event[progress[c.OUT]] = where
                     progress[c.OUT] += 1
         progress[c.PEAK] = max(progress[c.PEAK], progress[c.WAITING])
     progress[c.ITEM] = item
@@ -148,65 +169,36 @@ def run(
 
 
 @njit(nogil=True, error_model="numpy")
-def _receive(
-    core, event, cores, x_table, y_table, weights, state, fired, synops, lows, highs, flags
-):
-    x = cores[core, c.X_TABLE] + (event & 0xFFFF)
-    y = cores[core, c.Y_TABLE] + ((event >> 16) & 0xFFFF)
-    from_weight = (
-        cores[core, c.WEIGHTS]
-        + ((event >> 32) & 0xFFFF) * cores[core, c.CHANNEL]
-        + y_table[y, c.KERNEL_ROW]
-        + x_table[x, c.WEIGHT]
-    )
-    first = y_table[y, c.FIRST_ROW] * cores[core, c.ROW] + x_table[x, c.START]
-    count = 0
-    for row in range(y_table[y, c.ROWS]):
-        for i in range(x_table[x, c.RUN]):
-            neuron = first + row * cores[core, c.ROW] + i
-            weight = weights[from_weight - row * cores[core, c.KERNEL_STEP] + i]
-            _add(core, neuron, weight, cores, state, lows, highs, flags)
-            if _fires(core, neuron, cores, state):
-                fired[count] = neuron
-                count += 1
-    synops[core] += y_table[y, c.ROWS] * x_table[x, c.RUN]
-    return count
+def _taken_in(core, event, cores, along_row, along_y):
+    """An input event as the job of an entry core."""
+    x, y, channel = event & 0xFFFF, (event >> 16) & 0xFFFF, (event >> 32) & 0xFFFF
+    along = cores[core, c.INPUT_ALONG_ROW] + x * cores[core, c.CHANNELS] + channel
+    from_y = cores[core, c.INPUT_ALONG_Y] + y
+    return along_row[along, 0] + along_y[from_y, 0], along_row[along, 1] + along_y[from_y, 1]
 
 
 @njit(nogil=True, error_model="numpy")
 def _tick(core, cores, bias, state, fired, lows, highs, flags):
+    low, high, drop = cores[core, c.LOW], cores[core, c.HIGH], cores[core, c.DROP]
+    features = cores[core, c.FEATURES]
+    at = cores[core, c.STATE]
     count = 0
-    for neuron in range(cores[core, c.HEIGHT] * cores[core, c.ROW]):
-        amount = bias[cores[core, c.BIAS] + neuron % cores[core, c.FEATURES]]
-        _add(core, neuron, amount, cores, state, lows, highs, flags)
-        if flags[LEAK_FIRES] and _fires(core, neuron, cores, state):
-            fired[count] = neuron
-            count += 1
+    for row in range(cores[core, c.HEIGHT]):
+        for neuron in range(cores[core, c.ROW]):
+            before = np.int64(state[at])
+            exact = before + np.int64(bias[cores[core, c.BIAS] + neuron % features])
+            lows[core] += exact < low
+            highs[core] += exact > 32767
+            after = ((exact + 32768) & 0xFFFF) - 32768 if flags[WRAP] else min(exact, 32767)
+            if after < low:
+                after = before if flags[DISCARD] else low
+            if flags[LEAK_FIRES] and after >= high:
+                after -= min(after, drop)
+                fired[count] = row << c.ROW_BITS | neuron
+                count += 1
+            state[at] = after
+            at += 1
     return count
-
-
-@njit(nogil=True, error_model="numpy")
-def _add(core, neuron, amount, cores, state, lows, highs, flags):
-    at = cores[core, c.STATE] + neuron
-    before = np.int64(state[at])
-    exact = before + np.int64(amount)
-    low = cores[core, c.LOW]
-    if flags[COUNT]:
-        lows[core] += exact < low
-        highs[core] += exact > 32767
-    after = ((exact + 32768) & 0xFFFF) - 32768 if flags[WRAP] else min(exact, 32767)
-    if after < low:
-        after = before if flags[DISCARD] else low
-    state[at] = after
-
-
-@njit(nogil=True, error_model="numpy")
-def _fires(core, neuron, cores, state):
-    at = cores[core, c.STATE] + neuron
-    if state[at] < cores[core, c.HIGH]:
-        return False
-    state[at] = (state[at] - cores[core, c.HIGH]) & cores[core, c.KEEP]
-    return True
 
 
 @njit(nogil=True, error_model="numpy")

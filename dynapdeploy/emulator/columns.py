@@ -3,7 +3,14 @@
 LANES = 32
 """int16 states that the kernel takes at a time; states and weights are padded by as many."""
 
+BATCH = 32
+"""The most events of one core that the kernel works off before their spikes leave."""
+
+TOGETHER = 32
+"""The most items of the input that are under way at a time where their order has no say."""
+
 # Layout.cores. Links before STEADY_LINK are monitors, which no decimator holds back.
+# REACH: the most neurons that one event reaches.
 # ROOM: the most that one event, or one tick, can put into the queue or the output.
 (
     STATE,
@@ -11,29 +18,31 @@ LANES = 32
     HEIGHT,
     FEATURES,
     WEIGHTS,
-    CHANNEL,
     KERNEL_STEP,
     LOW,
     HIGH,
-    KEEP,
-    X_TABLE,
-    Y_TABLE,
+    DROP,
+    CHANNELS,
+    INPUT_ALONG_ROW,
+    INPUT_ALONG_Y,
     FIRST_LINK,
     STEADY_LINK,
     LAST_LINK,
     DECIMATE,
     BIAS,
     PARALLEL,
+    REACH,
     QUEUE_ROOM,
     OUTPUT_ROOM,
     LEAK_QUEUE_ROOM,
     LEAK_OUTPUT_ROOM,
     COLUMNS,
-) = range(23)
+) = range(24)
 
-# Layout.x_table, Layout.y_table
-START, RUN, WEIGHT, PLACES = range(4)
-FIRST_ROW, ROWS, KERNEL_ROW = range(3)
+# A job: one event at one core, as two int64 (see layout).
+ROW_BITS, ITEM_BITS, CORE_BITS = 32, 48, 54
+COUNT_BITS, ROWS_BITS = 32, 52
+ITEM_MASK = (1 << CORE_BITS) - (1 << ITEM_BITS)
 
 # Layout.links
 ALONG_ROW, ALONG_Y, INTO_QUEUE, DROPS, LINK = range(5)
@@ -42,4 +51,4 @@ ALONG_ROW, ALONG_Y, INTO_QUEUE, DROPS, LINK = range(5)
 DONE, QUEUE_FULL, OUTPUT_FULL = range(3)
 
 # what a call of a kernel leaves for the next one
-ITEM, ENTRY, HEAD, WAITING, PEAK, OUT, PROGRESS = range(7)
+ITEM, ENTRY, FIRST, INPUTS, HEAD, WAITING, PEAK, OUT, PROGRESS = range(9)

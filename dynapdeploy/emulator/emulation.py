@@ -91,7 +91,7 @@ class Emulation:
         saturated_high: additions whose exact sum lay above 32767, likewise.
         peak_queue: the largest number of spikes that waited at one time (where jitter lets branches
             run freely, with the input events that wait beside them); 0 for breadth-first order,
-            which has no common queue.
+            which has no common queue, and None where it was not asked for.
         settings: the choices made where no public source settles what the chip does.
         jitter: the perturbation of what the chip leaves open, None for none.
     """
@@ -105,6 +105,6 @@ class Emulation:
     dropped: Mapping[int, int] = field(default_factory=dict)
     saturated_low: Mapping[int, int] = field(default_factory=dict)
     saturated_high: Mapping[int, int] = field(default_factory=dict)
-    peak_queue: int = 0
+    peak_queue: int | None = None
     settings: Settings = field(default_factory=Settings)
     jitter: Jitter | None = None

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
+from functools import partial
+from typing import Unpack
 
 import numpy as np
 
@@ -13,7 +16,7 @@ from dynapdeploy.emulator.jitter import Jitter, reordered
 from dynapdeploy.emulator.layout import lay_out
 from dynapdeploy.emulator.machine import Machine
 from dynapdeploy.emulator.options import options_for
-from dynapdeploy.emulator.request import check_request
+from dynapdeploy.emulator.request import Request, check_request
 from dynapdeploy.emulator.ticks import items_of, ticks_until
 from dynapdeploy.errors import DataError
 from dynapdeploy.events import EVENT, checked_events
@@ -33,7 +36,9 @@ class Emulator:
         monitor: physical ids of the cores whose spikes are to be returned too.
         settings: see :class:`~dynapdeploy.emulator.emulation.Settings`.
         jitter: see :class:`~dynapdeploy.emulator.jitter.Jitter`.
-        saturations: count clamped updates; a run that counts or jitters is several times slower.
+        saturations: count clamped updates; a run that counts them or jitters takes two to four
+            times as long.
+        peak_queue: watch the length of the queue, which keeps input events from overlapping.
         count_spikes: count the spikes of each neuron, at far less cost than monitoring.
 
     Raises:
@@ -49,6 +54,7 @@ class Emulator:
         settings: Settings | None = None,
         jitter: Jitter | None = None,
         saturations: bool = False,
+        peak_queue: bool = False,
         count_spikes: bool = False,
     ):
         self.image = image
@@ -57,10 +63,11 @@ class Emulator:
         check_request(image, monitor, self.settings, jitter)
         self._depth_first = self.settings.order == "depth-first"
         self._counting = saturations
+        self._watching = peak_queue
         layout = lay_out(image, monitor, queued=self._depth_first)
-        self._machine = Machine(
-            layout, options_for(self.settings, jitter, saturations), count_spikes
-        )
+        options = options_for(self.settings, jitter, saturations)
+        self._new_machine = partial(Machine, layout, options, count_spikes, peak_queue)
+        self._machine = self._new_machine()
         ids = [core.core for core in image.cores]
         self._entry = np.array([ids.index(core) for core in image.entry])
         self._leaking = np.flatnonzero(layout.cores[:, BIAS] >= 0)
@@ -75,7 +82,15 @@ class Emulator:
         self.monitored: dict[int, np.ndarray] = {
             core: np.empty(0, EVENT) for core in self._machine.layout.monitor
         }
-        self._random = np.random.default_rng(0 if self.jitter is None else self.jitter.seed)
+        if self.jitter is not None:
+            self._random = np.random.default_rng(self.jitter.seed)
+
+    def another(self) -> Emulator:
+        """A second chip of the same image, at the start, that shares the tables of this one."""
+        twin = copy(self)
+        twin._machine = self._new_machine()
+        twin.reset()
+        return twin
 
     def feed(self, events: np.ndarray) -> np.ndarray:
         """Take the next events; return the output events they cause.
@@ -173,7 +188,7 @@ class Emulator:
             dropped=self._per_core(machine.dropped),
             saturated_low=self._per_core(machine.low) if self._counting else {},
             saturated_high=self._per_core(machine.high) if self._counting else {},
-            peak_queue=int(machine.progress[PEAK]) if self._depth_first else 0,
+            peak_queue=int(machine.progress[PEAK]) * self._depth_first if self._watching else None,
             settings=self.settings,
             jitter=self.jitter,
         )
@@ -195,28 +210,12 @@ _NOTHING_INT = (np.empty(0, np.int64), np.empty(0, np.int64))
 _NOTHING = tuple((part,) for part in _NOTHING_INT)
 
 
-def emulate(
-    image: ChipImage,
-    events: np.ndarray,
-    *,
-    monitor: Sequence[int] = (),
-    settings: Settings | None = None,
-    jitter: Jitter | None = None,
-    saturations: bool = False,
-    count_spikes: bool = False,
-) -> Emulation:
+def emulate(image: ChipImage, events: np.ndarray, **request: Unpack[Request]) -> Emulation:
     """Run one recording through ``image``, from its initial states.
 
     Args and errors: see :class:`Emulator` and :meth:`Emulator.feed`.
     """
-    emulator = Emulator(
-        image,
-        monitor=monitor,
-        settings=settings,
-        jitter=jitter,
-        saturations=saturations,
-        count_spikes=count_spikes,
-    )
+    emulator = Emulator(image, **request)
     emulator.feed(events)
     return emulator.result()
 

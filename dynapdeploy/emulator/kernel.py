@@ -8,7 +8,7 @@ from numba import njit
 from dynapdeploy.emulator import columns as c
 from dynapdeploy.emulator import vectors
 from dynapdeploy.emulator.compiled import cached
-from dynapdeploy.emulator.vectors import at, bits_set, lowest_bit, put, sweep
+from dynapdeploy.emulator.vectors import at, lowest_bit, put, sweep
 
 
 @cached(c, vectors)
@@ -17,8 +17,6 @@ def run(
     entry,
     leaking,
     cores,
-    x_table,
-    y_table,
     links,
     along_row,
     along_y,
@@ -34,114 +32,134 @@ def run(
     dropped,
     decimated,
     counts,
-    masks,
     firing,
     origin,
+    together,
 ):
     """Work off ``items`` from ``progress[ITEM]`` on; DONE, or what must grow or be emptied first.
 
     A call that ends with QUEUE_FULL or OUTPUT_FULL has stopped between two events; called again
     with more room it goes on as if nothing had been. ``queue`` is a ring of length a power of two.
-    ``counts`` has one place per state, or is empty where spikes per neuron are not asked for.
+    ``together`` items may be under way at a time: more than one where that changes nothing but
+    the peak of the queue. ``counts`` has one place per state, or is empty where spikes per neuron
+    are not asked for.
     """
     item = progress[c.ITEM]
-    turn = progress[c.ENTRY]
+    first = progress[c.FIRST]
+    inputs = progress[c.INPUTS]
     head = progress[c.HEAD]
     waiting = progress[c.WAITING]
     peak = progress[c.PEAK]
     out = progress[c.OUT]
     params = cores.ravel()
-    x_flat = x_table.ravel()
-    y_flat = y_table.ravel()
+    row_parts = along_row.ravel()
+    y_parts = along_y.ravel()
     link_flat = links.ravel()
+    jobs = queue.ravel()
+    most_queue = c.BATCH * cores[:, c.QUEUE_ROOM].max() + 1
+    most_output = c.BATCH * cores[:, c.OUTPUT_ROOM].max()
     size = len(queue)
     wrap = size - 1
     out_size = len(out_item)
     counting = len(counts) > 0
-    turns = len(entry)
     status = c.DONE
     while True:
-        if turn < turns:
-            core = at(entry, turn)
-            event = at(items, item)
-        elif waiting > 0:
-            event = at(queue, head & wrap)
-            core = event >> 48
-        else:
-            item += 1
-            if item >= len(items):
+        if waiting == 0:
+            if item + 1 >= len(items):
                 break
-            if items[item] < 0:
+            if items[item + 1] < 0:
+                item += 1
                 for leaky in leaking:
                     _leak(leaky, cores, -items[item], bias, state)
-            else:
-                turn = 0
-            continue
-        of = core * c.COLUMNS
-        if waiting + at(params, of + c.QUEUE_ROOM) > size:
+                continue
+            first = item + 1
+            end = min(first + together, len(items))
+            while item + 1 < end and items[item + 1] >= 0:
+                item += 1
+                event = items[item]
+                for core in entry:
+                    of = core * c.COLUMNS
+                    along = (event & 0xFFFF) * at(params, of + c.CHANNELS) + (event >> 32)
+                    from_row = 2 * (at(params, of + c.INPUT_ALONG_ROW) + along)
+                    from_y = 2 * (at(params, of + c.INPUT_ALONG_Y) + ((event >> 16) & 0xFFFF))
+                    where = at(row_parts, from_row) + at(y_parts, from_y)
+                    place = 2 * ((head + waiting) & wrap)
+                    put(jobs, place, where | (item - first) << c.ITEM_BITS)
+                    put(jobs, place + 1, at(row_parts, from_row + 1) + at(y_parts, from_y + 1))
+                    waiting += 1
+            inputs = waiting
+        if waiting + most_queue > size:
             status = c.QUEUE_FULL
             break
-        if out + at(params, of + c.OUTPUT_ROOM) > out_size:
+        if out + most_output > out_size:
             status = c.OUTPUT_FULL
             break
-        if turn < turns:
-            turn += 1
-        else:
-            head += 1
-            waiting -= 1
 
-        x = (at(params, of + c.X_TABLE) + (event & 0xFFFF)) * c.PLACES
-        y = (at(params, of + c.Y_TABLE) + ((event >> 16) & 0xFFFF)) * c.PLACES
-        count = at(x_flat, x + c.RUN)
-        rows = at(y_flat, y + c.ROWS)
-        first = at(x_flat, x + c.START)
-        top = at(y_flat, y + c.FIRST_ROW)
+        where = at(jobs, 2 * (head & wrap))
+        core = where >> c.CORE_BITS
+        of = core * c.COLUMNS
         step = at(params, of + c.ROW)
+        base = at(params, of + c.STATE)
         kernel_step = at(params, of + c.KERNEL_STEP)
-        place = at(params, of + c.STATE) + top * step + first
-        weight_at = (
-            at(params, of + c.WEIGHTS)
-            + ((event >> 32) & 0xFFFF) * at(params, of + c.CHANNEL)
-            + at(y_flat, y + c.KERNEL_ROW)
-            + at(x_flat, x + c.WEIGHT)
-        )
         low = np.int16(at(params, of + c.LOW))
         high = np.int16(at(params, of + c.HIGH))
-        keep = np.int16(at(params, of + c.KEEP))
-        put(synops, core, at(synops, core) + count * rows)
-        any_fired = sweep(
-            state, place, weights, weight_at, count, rows, step, kernel_step, low, high, masks
-        )
-        if any_fired == 0:
+        drop = np.int16(at(params, of + c.DROP))
+        additions = 0
+        kept = 0
+        batch = 0
+        limit = min(waiting, c.BATCH)
+        while batch < limit:
+            place = 2 * ((head + batch) & wrap)
+            where = at(jobs, place)
+            if where >> c.CORE_BITS != core:
+                break
+            what = at(jobs, place + 1)
+            start = where & ((1 << c.CORE_BITS) - 1)
+            row = (start >> c.ROW_BITS) & 0xFFFF
+            count = (what >> c.COUNT_BITS) & ((1 << (c.ROWS_BITS - c.COUNT_BITS)) - 1)
+            rows = what >> c.ROWS_BITS
+            additions += count * rows
+            kept = sweep(
+                state,
+                base + row * step + (start & 0xFFFFFFFF),
+                weights,
+                what & 0xFFFFFFFF,
+                count,
+                rows,
+                step,
+                kernel_step,
+                low,
+                high,
+                drop,
+                start | batch << c.CORE_BITS,
+                firing,
+                origin,
+                kept,
+            )
+            batch += 1
+        put(synops, core, at(synops, core) + additions)
+        head += batch
+        waiting -= batch
+        inputs = max(0, inputs - batch)
+        if kept == 0:
             continue
         begin = at(params, of + c.FIRST_LINK)
         last = at(params, of + c.LAST_LINK)
         steady = at(params, of + c.STEADY_LINK)
         decimate = at(params, of + c.DECIMATE)
         total = 0
-        kept = 0
         group = 0
-        for row in range(top, top + rows):
-            for done in range(first, first + count, c.LANES):
-                fired = at(masks, group)
-                group += 1
-                put(firing, kept, fired)
-                put(origin, kept, (row << 32) | done)
-                kept += fired != 0
-                total += bits_set(fired)
-        kept = 0
-        fired = at(firing, 0)
-        for _ in range(total):
-            start = at(origin, kept)
-            row = start >> 32
+        while group < kept:
+            fired = at(firing, group)
+            start = at(origin, group)
+            row = (start >> c.ROW_BITS) & 0xFFFF
             neuron = (start & 0xFFFFFFFF) + lowest_bit(fired)
             fired &= fired - np.uint32(1)
-            kept += fired == 0
-            fired = at(firing, kept) if fired == 0 else fired
-            place = at(params, of + c.STATE) + row * step + neuron
-            if keep == 0:
-                put(state, place, np.int16(0))
+            put(firing, group, fired)
+            group += fired == 0
+            total += 1
             if counting:
+                place = base + row * step + neuron
                 put(counts, place, at(counts, place) + 1)
             end = last
             if decimate > 1:
@@ -151,22 +169,26 @@ def run(
                 else:
                     end = steady
             for link in range(begin * c.LINK, end * c.LINK, c.LINK):
-                address = at(along_row, at(link_flat, link + c.ALONG_ROW) + neuron) + at(
-                    along_y, at(link_flat, link + c.ALONG_Y) + row
-                )
-                if address < 0:
+                from_row = 2 * (at(link_flat, link + c.ALONG_ROW) + neuron)
+                from_y = 2 * (at(link_flat, link + c.ALONG_Y) + row)
+                where = at(row_parts, from_row) + at(y_parts, from_y)
+                if where < 0:
                     dropped[at(link_flat, link + c.DROPS)] += 1
                 elif at(link_flat, link + c.INTO_QUEUE):
-                    put(queue, (head + waiting) & wrap, address)
+                    place = 2 * ((head + waiting) & wrap)
+                    put(jobs, place, where | (start & c.ITEM_MASK))
+                    put(jobs, place + 1, at(row_parts, from_row + 1) + at(y_parts, from_y + 1))
                     waiting += 1
                 else:
-                    put(out_item, out, item)
-                    put(out_event, out, address)
+                    put(out_item, out, first + ((start & c.ITEM_MASK) >> c.ITEM_BITS))
+                    put(out_event, out, where)
                     out += 1
+            # the rest of the batch counts as waiting still
+            peak = max(peak, waiting - inputs + batch - 1 - (start >> c.CORE_BITS))
         put(spikes, core, at(spikes, core) + total)
-        peak = max(peak, waiting)
     progress[c.ITEM] = item
-    progress[c.ENTRY] = turn
+    progress[c.FIRST] = first
+    progress[c.INPUTS] = inputs
     progress[c.HEAD] = head & wrap
     progress[c.WAITING] = waiting
     progress[c.PEAK] = peak

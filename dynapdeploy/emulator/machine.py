@@ -6,6 +6,7 @@ import numpy as np
 
 from dynapdeploy.emulator import careful, kernel
 from dynapdeploy.emulator.columns import (
+    BATCH,
     DONE,
     ENTRY,
     HEAD,
@@ -19,6 +20,7 @@ from dynapdeploy.emulator.columns import (
     PROGRESS,
     QUEUE_ROOM,
     ROW,
+    TOGETHER,
     WAITING,
 )
 from dynapdeploy.emulator.layout import Layout
@@ -38,20 +40,25 @@ class Machine:
         progress: int64, what a call of the kernel leaves for the next.
     """
 
-    def __init__(self, layout: Layout, options: Options | None, count_spikes: bool):
+    def __init__(self, layout: Layout, options: Options | None, count_spikes: bool, peak: bool):
         self.layout = layout
         self.options = options
+        self.together = TOGETHER if layout.free_order and not peak else 1
         self.counted = len(layout.start) if count_spikes else 0
         count = len(layout.cores)
         cores = layout.cores
         queues = count if options is not None and options.branches else 1
-        queue_room = 2 ** int(2 * cores[:, QUEUE_ROOM].max()).bit_length()
-        self.queue = np.empty((queues, max(LEAST_QUEUE, queue_room)), np.int64)
-        output_room = int(cores[:, [OUTPUT_ROOM, LEAK_OUTPUT_ROOM]].max())
+        queue_room = (
+            2 ** int(2 * (BATCH * cores[:, QUEUE_ROOM].max() + TOGETHER * count)).bit_length()
+        )
+        self.queue = np.empty((queues, max(LEAST_QUEUE, queue_room), 2), np.int64)
+        output_room = int(
+            max(BATCH * cores[:, OUTPUT_ROOM].max(), cores[:, LEAK_OUTPUT_ROOM].max())
+        )
         self.out_item = np.empty(max(LEAST_OUTPUT, output_room), np.int64)
         self.out_event = np.empty_like(self.out_item)
-        groups = int((cores[:, HEIGHT] * (cores[:, ROW] // LANES + 2)).max()) + 1
-        self.masks, self.firing = np.zeros((2, groups), np.uint32)
+        groups = BATCH * int((cores[:, HEIGHT] * (cores[:, ROW] // LANES + 2)).max()) + 1
+        self.firing = np.zeros(groups, np.uint32)
         self.origin = np.zeros(groups, np.int64)
         self.reset()
 
@@ -98,9 +105,8 @@ class Machine:
     def _call(self, items: np.ndarray, entry: np.ndarray, leaking: np.ndarray) -> int:
         tables = self.layout
         common = (
-            items, entry, leaking, tables.cores, tables.x_table, tables.y_table, tables.links,
-            tables.along_row, tables.along_y, tables.weights, tables.bias, self.state,
-            self.progress,
+            items, entry, leaking, tables.cores, tables.links, tables.along_row, tables.along_y,
+            tables.weights, tables.bias, self.state, self.progress,
         )  # fmt: skip
         counters = (
             self.out_item, self.out_event, self.synops, self.spikes, self.dropped, self.decimated,
@@ -108,16 +114,16 @@ class Machine:
         )  # fmt: skip
         if self.options is None:
             return kernel.run(
-                *common, self.queue[0], *counters, self.masks, self.firing, self.origin
+                *common, self.queue[0], *counters, self.firing, self.origin, self.together
             )
         return careful.run(
-            *common, self.queue, *counters, self.heads, self.lengths, self.low, self.high,
-            self.draws, self.options.flags(),
+            *common, self.queue, *counters, self.firing, self.origin, self.heads, self.lengths,
+            self.low, self.high, self.draws, self.options.flags(),
         )  # fmt: skip
 
     def _grow_queue(self) -> None:
         size = self.queue.shape[1]
-        grown = np.empty((len(self.queue), 2 * size), np.int64)
+        grown = np.empty((len(self.queue), 2 * size, 2), np.int64)
         if self.options is None:
             heads, lengths = self.progress[HEAD : HEAD + 1], self.progress[WAITING : WAITING + 1]
         else:

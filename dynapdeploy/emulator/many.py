@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Unpack
 
 import numpy as np
 
 from dynapdeploy.chip.image import ChipImage
-from dynapdeploy.emulator.emulation import Emulation, Settings
+from dynapdeploy.emulator.emulation import Emulation
 from dynapdeploy.emulator.engine import Emulator
-from dynapdeploy.emulator.jitter import Jitter
+from dynapdeploy.emulator.request import Request
 from dynapdeploy.errors import InputError
 from dynapdeploy.processors import processors
 
@@ -24,23 +28,10 @@ def emulate_many(
     recordings: Iterable[np.ndarray],
     *,
     workers: int | None = None,
-    monitor: Sequence[int] = (),
-    settings: Settings | None = None,
-    jitter: Jitter | None = None,
-    saturations: bool = False,
+    **request: Unpack[Request],
 ) -> list[Emulation]:
     """Run every recording; all results at once, as :func:`emulate_each` gives them."""
-    return list(
-        emulate_each(
-            image,
-            recordings,
-            workers=workers,
-            monitor=monitor,
-            settings=settings,
-            jitter=jitter,
-            saturations=saturations,
-        )
-    )
+    return list(emulate_each(image, recordings, workers=workers, **request))
 
 
 def emulate_each(
@@ -48,10 +39,7 @@ def emulate_each(
     recordings: Iterable[np.ndarray],
     *,
     workers: int | None = None,
-    monitor: Sequence[int] = (),
-    settings: Settings | None = None,
-    jitter: Jitter | None = None,
-    saturations: bool = False,
+    **request: Unpack[Request],
 ) -> Iterator[Emulation]:
     """Run every recording from the initial states; results one by one, in their order.
 
@@ -60,7 +48,9 @@ def emulate_each(
     their use and no result is kept, so memory does not grow with their number.
 
     Args:
-        workers: threads; None for one per processor that this process may use.
+        workers: threads, the caller's among them; None for one per processor that this process may
+            use.
+        request: what :class:`~dynapdeploy.emulator.Emulator` takes beside the image.
 
     Raises:
         InputError: ``workers`` is not an integer of at least 1.
@@ -70,13 +60,8 @@ def emulate_each(
         workers = processors()
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise InputError(f"emulate_many: workers must be an integer of at least 1, got {workers!r}")
-
-    def emulator() -> Emulator:
-        return Emulator(
-            image, monitor=monitor, settings=settings, jitter=jitter, saturations=saturations
-        )
-
-    chips = deque(emulator() for _ in range(workers))
+    first = Emulator(image, **request)
+    chips = deque([first, *(first.another() for _ in range(workers - 1))])
 
     def run(events: np.ndarray) -> Emulation:
         chip = chips.popleft()
@@ -93,14 +78,52 @@ def emulate_each(
 def _threaded(
     run: Callable[[np.ndarray], Emulation], recordings: Iterable[np.ndarray], workers: int
 ) -> Iterator[Emulation]:
+    """``run`` on every recording, in order. The caller works too instead of waiting for a result:
+    being woken for each would cost the threads more than what is left to do in the interpreter."""
+    waiting: SimpleQueue[tuple[Future[Emulation], np.ndarray] | None] = SimpleQueue()
     ahead: deque[Future[Emulation]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
+
+    def perform(future: Future[Emulation], events: np.ndarray) -> None:
         try:
-            for events in recordings:
-                ahead.append(pool.submit(run, events))
-                if len(ahead) >= AHEAD * workers:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+            future.set_result(run(events))
+        except Exception as error:
+            future.set_exception(error)
+
+    def work() -> None:
+        while job := waiting.get():
+            perform(*job)
+
+    def read() -> None:
+        for events in source:
+            ahead.append(Future())
+            waiting.put((ahead[-1], events))
+            if len(ahead) >= AHEAD * workers:
+                break
+
+    def help_out() -> None:
+        while not ahead[0].done():
+            try:
+                job = waiting.get_nowait()
+            except Empty:
+                return
+            if job:
+                perform(*job)
+
+    source = iter(recordings)
+    threads = [Thread(target=work, daemon=True) for _ in range(workers - 1)]
+    for thread in threads:
+        thread.start()
+    try:
+        read()
+        while ahead:
+            help_out()
+            yield ahead.popleft().result()
+            read()
+    finally:
+        with suppress(Empty):
+            while True:
+                waiting.get_nowait()
+        for _ in threads:
+            waiting.put(None)
+        for thread in threads:
+            thread.join()

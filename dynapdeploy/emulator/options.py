@@ -10,7 +10,7 @@ from dynapdeploy.emulator.emulation import Settings
 from dynapdeploy.emulator.jitter import Jitter
 
 # columns of Options.flags()
-COUNT, WRAP, DISCARD, LEAK_FIRES, SHUFFLE = range(5)
+WRAP, DISCARD, LEAK_FIRES, BRANCHES, SHUFFLE = range(5)
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Options:
     def flags(self) -> np.ndarray:
         """The switches of the kernel, int64 ``[5]``."""
         return np.array(
-            [self.count, self.wrap, self.discard, self.leak_fires, self.neurons], np.int64
+            [self.wrap, self.discard, self.leak_fires, self.branches, self.neurons], np.int64
         )
 
 

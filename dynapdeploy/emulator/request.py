@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypedDict
 
 from dynapdeploy.chip.image import ChipImage
 from dynapdeploy.emulator.emulation import Settings
@@ -10,6 +11,17 @@ from dynapdeploy.emulator.jitter import Jitter
 from dynapdeploy.errors import ImageError, InputError
 
 LARGEST_MAP = 2**15
+
+
+class Request(TypedDict, total=False):
+    """What may be asked of a run beside the image (see :class:`~dynapdeploy.emulator.Emulator`)."""
+
+    monitor: Sequence[int]
+    settings: Settings | None
+    jitter: Jitter | None
+    saturations: bool
+    peak_queue: bool
+    count_spikes: bool
 
 
 def check_request(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +10,8 @@ from torch import nn
 
 from dynapdeploy.chip.image import ChipImage
 from dynapdeploy.chip.input_coding import InputCoding
-from dynapdeploy.emulator import Emulator
+from dynapdeploy.emulator import emulate_each
 from dynapdeploy.events import Shape
-from dynapdeploy.processors import processors
 from dynapdeploy.training.weight_grid import compiled
 
 
@@ -65,19 +63,10 @@ def spike_counts(
     }
     output = np.zeros((count, image.output_features), np.float32)
     synops = np.zeros(count)
-
-    def run(part: range) -> None:
-        emulator = Emulator(image, count_spikes=layers)
-        for index in part:
-            emulator.reset()
-            emulator.feed(recordings[index])
-            result = emulator.result()
-            synops[index] = sum(result.synops.values())
-            output[index] = np.bincount(result.events["p"], minlength=image.output_features)
-            for core in image.cores if layers else ():
-                found[core.name][index] = result.counts[core.core]
-
-    workers = max(1, min(workers or processors(), count))
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(run, (range(first, count, workers) for first in range(workers))))
+    runs = emulate_each(image, recordings, workers=workers, count_spikes=layers)
+    for index, run in enumerate(runs):
+        synops[index] = sum(run.synops.values())
+        output[index] = np.bincount(run.events["p"], minlength=image.output_features)
+        for core in image.cores if layers else ():
+            found[core.name][index] = run.counts[core.core]
     return SpikeCounts(found, output, synops)

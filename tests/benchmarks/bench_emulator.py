@@ -1,20 +1,27 @@
 """The emulator beside sinabs: ``python tests/benchmarks/bench_emulator.py``.
 
 Both run on one thread, in one process, recording by recording in turn, with their inputs prepared
-outside the timing. Times are processor time of the thread (of two workers: by the wall clock) and
-the best of several runs, since the machine may have other work; the ratios count.
+outside the timing. Times of one thread are processor time and the best of several runs, since the
+machine may have other work; the ratios count. One and two workers are timed by the wall clock in
+turn, and the median of the pairs is printed, beside that of a loop that shares nothing.
 """
 
 from __future__ import annotations
 
 import argparse
+import threading
 import time
 from dataclasses import dataclass, replace
 
+import llvmlite.binding
 import numpy as np
 from emulator_workloads import DATA, Workload, mnist_dvs, scnn_nmnist
+from numba import njit
 
-from dynapdeploy.emulator import Emulator, emulate_many, is_compiled, warm_up
+from dynapdeploy.chip.image import ChipImage, CoreImage
+from dynapdeploy.emulator import Emulator, Jitter, emulate_many, is_compiled, warm_up
+from dynapdeploy.emulator.ticks import packed
+from dynapdeploy.events import make_events
 
 GOALS = {"scnn_nmnist": (15, 30), "mnist_dvs": (60, 150)}
 PAPER_SYNOPS = 1.66e6
@@ -63,21 +70,47 @@ def side_by_side(work: Workload, emulator: Emulator, rounds: int, peers: int) ->
     return Times(ours, theirs)
 
 
-def without_spikes(work: Workload, items: int = 200_000) -> np.ndarray:
-    """Seconds per event that reaches a core and fires nothing, for each core."""
+def share_of_spikes(work: Workload) -> tuple[float, float]:
+    """Share of the kernel's time that goes into emitting spikes, and its seconds per event.
+
+    Each core is given its own events again, where they were and in their order, with weights of
+    zero, so that nothing fires; what that takes is the rest.
+    """
     image = work.image()
-    total = []
-    for core in image.cores:
-        silent = replace(core, threshold_high=32767, weights=0 * core.weights, destinations=())
-        chip = Emulator(replace(image, cores=(silent,), entry=(core.core,)))
-        random = np.random.default_rng(0)
-        c, h, w = core.input_shape
-        events = np.zeros(items, work.recordings[0].dtype)
-        for field, size in (("x", w), ("y", h), ("p", c)):
-            events[field] = random.integers(0, size, items)
-        chip.feed(events)
-        total.append(min(timed(lambda: chip.feed(events)) for _ in range(3)) / items)  # noqa: B023
-    return np.array(total)
+    recordings = work.recordings[:: max(1, len(work.recordings) // 20)]
+    whole, silent, count = 0.0, 0.0, 0
+    ids = [core.core for core in image.cores]
+    runs = emulate_many(image, recordings, workers=1, monitor=ids[:-1])
+    for events, run in zip(recordings, runs, strict=True):
+        whole += kernel_time(image, events)
+        for core in image.cores:
+            count += len(events)
+            quiet = replace(core, threshold_high=32767, weights=0 * core.weights, destinations=())
+            silent += kernel_time(replace(image, cores=(quiet,), entry=(core.core,)), events)
+            if core.core in run.monitored:
+                events = pooled(run.monitored[core.core], core, image)
+    return 1 - silent / whole, whole / count
+
+
+def kernel_time(image: ChipImage, events: np.ndarray) -> float:
+    chip = Emulator(image)
+    machine, items = chip._machine, packed(events)
+
+    def run():
+        machine.reset()
+        machine.work(items, chip._entry, chip._leaking)
+
+    return min(timed(run) for _ in range(7))
+
+
+def pooled(spikes: np.ndarray, core: CoreImage, image: ChipImage) -> np.ndarray:
+    """The spikes as they reach the next core."""
+    (to,) = core.destinations
+    arrived = spikes.copy()
+    arrived["x"] //= to.pooling
+    arrived["y"] //= to.pooling
+    _, height, width = image[to.core].input_shape
+    return arrived[(arrived["x"] < width) & (arrived["y"] < height)]
 
 
 def measure(work: Workload, rounds: int, peers: int) -> None:
@@ -93,7 +126,7 @@ def measure(work: Workload, rounds: int, peers: int) -> None:
     both = ~np.isnan(times.sinabs)
     ours, count = times.emulator.sum(), len(work.recordings)
     ratio = times.sinabs[both].sum() / times.emulator[both].sum()
-    least = (np.array(worked) * without_spikes(work)).sum()
+    share, per_event = share_of_spikes(work)
 
     goal = GOALS.get(work.name.split(",")[0])
     aim = f"   (to reach {goal[0]}x, aim {goal[1]}x)" if goal else ""
@@ -106,52 +139,143 @@ def measure(work: Workload, rounds: int, peers: int) -> None:
     print(f"  real-time factor         {recorded / ours:9.1f} x")
     print(f"  input events per second  {given / ours:9.2e}")
     print(f"  events per second        {sum(worked) / ours:9.2e}     (in all cores)")
-    print(f"  time per event in a core {ours / sum(worked) * 1e9:9.1f} ns")
-    print(f"  of it, without spikes    {least / sum(worked) * 1e9:9.1f} ns")
-    print(
-        f"  share of emitting spikes {max(0.0, 1 - least / ours):9.0%}       (the rest of the time)"
+    print(f"  kernel, per event        {per_event * 1e9:9.1f} ns    (in a core)")
+    print(f"  share of emitting spikes {share:9.0%}       (of the kernel's time)")
+    again = list(work.recordings) * max(1, 120 // count)
+    median, low, high = pairs(
+        lambda: emulate_many(image, again, workers=1), lambda: emulate_many(image, again, workers=2)
     )
-    again = list(work.recordings) * max(1, 240 // count)
+    print(
+        f"  two workers              {median:9.2f} x     ({low:.2f} to {high:.2f}; to reach 1.7x)"
+    )
+    print("  time with more asked for, of the plain run:")
+    for name, asked in EXTRAS.items():
+        print(f"    {name:23}{extra(work, asked):9.2f}")
 
-    def many(workers: int) -> float:
-        def work_off():
-            emulate_many(image, again, workers=workers)
 
-        return min(timed(work_off, time.perf_counter) for _ in range(3))
+def pairs(one, two, count: int = 11) -> tuple[float, float, float]:
+    """How much faster ``two`` is than ``one``: median, first and third quartile of pairs."""
+    ratios = [timed(one, time.perf_counter) / timed(two, time.perf_counter) for _ in range(count)]
+    return tuple(np.quantile(ratios, (0.5, 0.25, 0.75)).tolist())
 
-    one, two = many(1), many(2)
-    print(f"  two workers              {one / two:9.2f} x     (to reach 1.7x)")
+
+EXTRAS: dict[str, dict] = {
+    "spikes of each neuron": {"count_spikes": True},
+    "peak of the queue": {"peak_queue": True},
+    "all cores monitored": {"monitor": None},
+    "saturations": {"saturations": True},
+    "jitter": {"jitter": Jitter()},
+}
+
+
+def extra(work: Workload, asked: dict) -> float:
+    """Time of the first recordings with ``asked``, relative to that without."""
+    image = work.image()
+    if "monitor" in asked:
+        asked = {"monitor": [core.core for core in image.cores]}
+    recordings = work.recordings[:: max(1, len(work.recordings) // 10)]
+    best = np.full((2, len(recordings)), np.inf)
+    chips = Emulator(image), Emulator(image, **asked)
+    for _ in range(5):
+        for i, events in enumerate(recordings):
+            for kind, chip in enumerate(chips):
+
+                def run(chip=chip, events=events):
+                    chip.reset()
+                    chip.feed(events)
+                    chip.result()
+
+                best[kind, i] = min(best[kind, i], timed(run))
+    plain, more = best.sum(1)
+    return more / plain
 
 
 LIMIT = """
-limit: numpy adds contiguous int16 in the first-level cache at {rate:.1e}/s. 32 lanes of AVX-512,
-one group every 2 cycles of 3.5 GHz, would be 5.6e10 SynOps/s. States and weights of both nets
-stay in the caches, so memory sets no limit. The engine stands below because an event reaches
-three rows of only 24 to 48 neurons, costs some hundred instructions of its own, and where it
-fires a mispredicted branch or two besides (4 ns each)."""
+limit: the kernel adds {lanes} int16 at a time ({width}).
+  one event after another into 1,024 neurons in a row, state and weights in the
+  first-level cache:       {wide:9.2e} SynOps/s
+  numpy, int16 + int16:    {numpy:9.2e} additions/s
+  32 every two cycles, since a cycle stores 256 bits, at the {clock:.1f} GHz that a loop of
+  dependent instructions shows: {most:.2e} SynOps/s
+  States and weights of both nets fit the second-level cache, so memory sets no limit. The engine
+  stands below since an event reaches 3 rows of 10 to 48 neurons, so that the vectors are partly
+  empty, and costs some ten nanoseconds of its own and as many for its spikes.
+two threads of a loop that shares nothing: {two:.2f} times one ({low:.2f} to {high:.2f}), this
+  machine's ceiling for two workers"""
 
 
 def limit() -> None:
-    """What the arithmetic alone could do: contiguous additions at the width of the vectors."""
+    """What the machine allows: contiguous additions, and two cores."""
     state, weights = np.zeros(4096, np.int16), np.ones(4096, np.int16)
 
     def add():
         for _ in range(2000):
             np.add(state, weights, out=state)
 
-    print(LIMIT.format(rate=4096 * 2000 / min(timed(add) for _ in range(5))))
+    core = CoreImage(
+        core=0,
+        name="wide",
+        weights=np.zeros((1024, 1, 1, 1), np.int8),
+        input_shape=(1, 1, 1),
+        output_shape=(1024, 1, 1),
+        threshold_high=32767,
+        threshold_low=-32768,
+        destinations=(),
+    )
+    chip = Emulator(ChipImage("unbounded", (core,), (0,)))
+    nothing = np.zeros(20_000, int)
+    events = make_events(nothing, nothing, nothing, nothing)
+    features = llvmlite.binding.get_host_cpu_features()
+    clock = 6 * ROUNDS / min(timed(lambda: _spin(ROUNDS, 1)) for _ in range(5))
+    two, low, high = pairs(lambda: side_threads(1), lambda: side_threads(2))
+    print(
+        LIMIT.format(
+            lanes=32,
+            width="AVX-512" if features.get("avx512bw") else "as several narrower vectors",
+            wide=1024 * len(events) / min(timed(lambda: chip.feed(events)) for _ in range(20)),
+            numpy=4096 * 2000 / min(timed(add) for _ in range(5)),
+            clock=clock / 1e9,
+            most=32 / 2 * clock,
+            two=2 * two,
+            low=2 * low,
+            high=2 * high,
+        )
+    )
+
+
+ROUNDS = 20_000_000
+
+
+@njit(nogil=True)
+def _spin(rounds, value):
+    """Six instructions a round, each of which waits for the one before."""
+    for _ in range(rounds):
+        value ^= value << 13
+        value ^= value >> 7
+        value ^= value << 17
+    return value
+
+
+def side_threads(count: int) -> None:
+    """The loop once in each of ``count`` threads."""
+    threads = [threading.Thread(target=_spin, args=(ROUNDS, 1 + i)) for i in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=10, help="runs of each recording")
-    parser.add_argument("--peers", type=int, default=20, help="recordings that sinabs runs too")
+    parser.add_argument("--peers", type=int, default=8, help="recordings that sinabs runs too")
     options = parser.parse_args()
     if not (DATA / "nmnist").is_dir():
         parser.exit(3, f"no recordings under {DATA}; DYNAPDEPLOY_DATA names the folder\n")
     compiled = is_compiled()
     how = "from disk" if compiled else "compiled"
     print(f"first use: {timed(warm_up, time.perf_counter):.2f} s ({how})")
+    side_threads(1)
     for work in (scnn_nmnist(), mnist_dvs(), mnist_dvs(PAPER_SYNOPS)):
         measure(work, options.rounds, options.peers)
     limit()

@@ -11,7 +11,7 @@ NAMES = sorted(file.stem for file in FOLDER.glob("*.json"))
 
 
 def counted(image, events, **asked):
-    return emulate(image, events, saturations=True, **asked)
+    return emulate(image, events, saturations=True, peak_queue=True, **asked)
 
 
 @pytest.mark.parametrize("run", [emulate_by_reference, counted], ids=["reference", "engine"])

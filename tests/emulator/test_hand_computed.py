@@ -7,7 +7,12 @@ from dynapdeploy.chip.image import ChipImage, CoreImage, Destination
 from dynapdeploy.emulator import Settings, emulate, emulate_by_reference
 from dynapdeploy.events import make_events
 
-BOTH = pytest.mark.parametrize("run", [emulate, emulate_by_reference])
+
+def watched(image, events, **asked):
+    return emulate(image, events, peak_queue=True, **asked)
+
+
+BOTH = pytest.mark.parametrize("run", [watched, emulate_by_reference], ids=["engine", "reference"])
 
 
 def neuron(weight=50, **changes):

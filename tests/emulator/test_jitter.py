@@ -11,7 +11,7 @@ from test_hand_computed import at, neuron, single
 from test_streaming import chain, drawn_events
 
 from dynapdeploy.chip.image import ChipImage, Destination
-from dynapdeploy.emulator import Jitter, emulate
+from dynapdeploy.emulator import Jitter, emulate, emulate_by_reference
 from dynapdeploy.events import make_events
 
 
@@ -88,3 +88,14 @@ def test_jitter_of_nothing_is_no_jitter(data, image, seed):
     events = data.draw(events_for(image))
     still = emulate(image, events, jitter=Jitter(seed, branches=False, neurons=False))
     assert_equal_runs(replace(still, jitter=None), emulate(image, events))
+
+
+def test_one_parallel_core_alone_draws_like_the_reference():
+    core = neuron(
+        core=0, weights=np.full((5, 1, 1, 1), 50), output_shape=(5, 1, 1), threshold_high=50
+    )
+    image = ChipImage("unbounded", (replace(core, destinations=(Destination(None),)),), (0,))
+    for seed in range(5):
+        asked = {"jitter": Jitter(seed)}
+        found = emulate(image, at(1, 2, 3), **asked)
+        assert_equal_runs(found, emulate_by_reference(image, at(1, 2, 3), **asked), counted=False)

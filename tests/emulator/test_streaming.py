@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -57,7 +58,9 @@ def test_pieces_equal_the_whole(data, image, choices):
     events = data.draw(events_for(image))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(events)), max_size=4)))
     monitor = [image.cores[-1].core]
-    asked = {"monitor": monitor, "settings": choices, "saturations": True, "count_spikes": True}
+    asked = {"monitor": monitor, "settings": choices, "count_spikes": True} | {
+        name: data.draw(st.booleans()) for name in ("saturations", "peak_queue")
+    }
     stream = Emulator(image, **asked)
     output, monitored = [], []
     for piece in np.split(events, cuts):
@@ -120,11 +123,20 @@ def test_nothing_in_nothing_out():
     assert result.synops == {0: 0, 4: 0}
 
 
-def test_small_buffers_change_nothing(monkeypatch):
+@pytest.mark.parametrize(
+    "asked",
+    [{}, {"peak_queue": True}, {"saturations": True}, {"jitter": Jitter(3)}],
+    ids=lambda asked: "".join(asked) or "plain",
+)
+@pytest.mark.parametrize("exits", [True, False], ids=["two exits", "one exit"])
+def test_small_buffers_change_nothing(monkeypatch, asked, exits):
     """The queue grows and the output is emptied as often as needed, nothing is lost."""
-    image, events = chain(threshold=1), drawn_events(400)
-    roomy = emulate(image, events, monitor=[0, 4])
-    assert roomy.peak_queue > 8
+    image, events = chain(threshold=1), drawn_events(1500)
+    if not exits:
+        first, second = image.cores
+        image = replace(image, cores=(replace(first, destinations=first.destinations[:1]), second))
+    roomy = emulate(image, events, monitor=[0, 4], **asked)
+    assert roomy.peak_queue is None or roomy.peak_queue > 8
     monkeypatch.setattr(machine_module, "LEAST_QUEUE", 2)
     monkeypatch.setattr(machine_module, "LEAST_OUTPUT", 1)
     calls = []
@@ -132,7 +144,7 @@ def test_small_buffers_change_nothing(monkeypatch):
     monkeypatch.setattr(
         machine_module.Machine, "_call", lambda self, *a: calls.append(1) or call(self, *a)
     )
-    assert_equal_runs(emulate(image, events, monitor=[0, 4]), roomy)
+    assert_equal_runs(emulate(image, events, monitor=[0, 4], **asked), roomy)
     assert len(calls) > 10
 
 
@@ -155,7 +167,7 @@ def test_a_queue_that_must_grow():
         )
     image = ChipImage("unbounded", tuple(cores), (0,))
     for jitter in (None, Jitter(1)):
-        result = emulate(image, make_events([0], [0], [0], [0]), jitter=jitter)
+        result = emulate(image, make_events([0], [0], [0], [0]), jitter=jitter, peak_queue=True)
         assert result.spikes == {n: 8 * 16**n for n in range(5)}
         assert result.peak_queue >= (16**4 if jitter is None else 16)
 
