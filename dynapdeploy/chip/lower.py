@@ -84,6 +84,11 @@ class Layer:
         return self.weight.shape[2], self.weight.shape[3]
 
     @property
+    def covers_map(self) -> bool:
+        """Whether it reads its whole map at once, as a linear layer does."""
+        return self.kernel == self.input_shape[1:] and not any(self.padding)
+
+    @property
     def channels(self) -> int:
         """Input channels."""
         return self.input_shape[0]
@@ -116,6 +121,10 @@ class Network:
     def __getitem__(self, name: str) -> Layer:
         """The layer with this name."""
         return next(layer for layer in self.layers if layer.name == name)
+
+    def feeders(self, name: str) -> list[tuple[Layer, Target]]:
+        """The layers whose spikes the layer with this name takes, and on which way."""
+        return [(layer, t) for layer in self.layers for t in layer.targets if t.layer == name]
 
 
 def lower(graph: Graph) -> Network:

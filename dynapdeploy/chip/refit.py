@@ -22,11 +22,16 @@ def refit(graph: Graph, before: Mapping[str, Shape]) -> Graph:
     they would be larger than their map.
 
     Args:
-        before: shapes by node, from before the change.
+        before: shapes by node, from before the change; a node that is new left the shape of its
+            input as it was.
 
     Raises:
         SourceError: maps that are added up or joined no longer agree, or nothing is left of one.
     """
+    before = {**before}
+    for name in graph.nodes:
+        if name not in before:
+            before[name] = before[graph.inputs[name][0]]
     shapes: dict[str, Shape] = {}
     changed: dict[str, Node] = {}
     for name, node in graph.nodes.items():

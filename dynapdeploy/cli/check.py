@@ -87,8 +87,11 @@ def command(
         verdict = (
             f"[green]{source} fits {device}[/]"
             if compilation.fits
-            else f"[red]{source} does not fit {device}[/]: {errors} violations"
+            else f"[red]{source} does not fit {device}[/]: {errors} "
+            f"violation{'' if errors == 1 else 's'}"
         )
+        if errors and not suggesting:
+            lines = ["--suggest looks for the smallest set of changes with which it fits"]
         emit(
             placement_table(compilation),
             *diagnostic_lines(compilation.diagnostics),

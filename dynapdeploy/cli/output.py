@@ -27,14 +27,16 @@ def emit_json(command: str, device: str | None, status: str, **content: Any) -> 
 
 
 def emit(*renderables: Any) -> None:
-    """Print tables and text to stdout."""
+    """Print tables and text to stdout; into a file or a pipe, every text stays one line."""
     from rich.console import Console
 
     console = Console(file=sys.stdout, soft_wrap=False)
-    if not console.is_terminal:
+    piped = not console.is_terminal
+    if piped:
         console = Console(file=sys.stdout, width=120)
     for renderable in renderables:
-        console.print(renderable, highlight=False)
+        whole = piped and isinstance(renderable, str)
+        console.print(renderable, highlight=False, soft_wrap=whole)
 
 
 def note(message: str) -> None:

@@ -106,12 +106,16 @@ def dead_channels(subject: Subject) -> Iterator[Finding]:
         dead = np.flatnonzero(~living)
         if len(dead):
             shown = ", ".join(map(str, dead[:8])) + (", ..." if len(dead) > 8 else "")
+            lost = int(np.any(layer.layer.weight[dead] > 0, axis=(1, 2, 3)).sum())
             yield Finding(
                 name,
-                f"{len(dead)} of {len(living)} output channels can never fire ({shown})",
+                f"{len(dead)} of {len(living)} output channels can never fire ({shown})"
+                + (f"; {lost} of them could before quantization" if lost else ""),
                 actual=len(dead),
                 limit=0,
-                fix="Remove them, or train longer.",
+                fix="Remove them, or train longer."
+                if not lost
+                else "Clip the outliers in training, or convert with --calibrate.",
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from dynapdeploy.chip.changes import Change
@@ -24,7 +25,8 @@ def runnable(subject: Subject) -> Iterator[Finding]:
             f"{obstacle.kind} cannot run on {subject.profile.name}: {obstacle.reason}",
             actual=obstacle.kind,
             limit="convolution or linear, ReLU or IAF, sum or average pooling",
-            fix=f"Remove {obstacle.node} or replace it by one of these.",
+            fix="Remove it, or replace it by what a core runs: a convolution or linear layer, ReLU "
+            "or IAF neurons, sum or average pooling.",
         )
 
 
@@ -48,19 +50,25 @@ def spiking_output(subject: Subject) -> Iterator[Finding]:
 def destinations(subject: Subject) -> Iterator[Finding]:
     """A core sends its spikes to at most two destinations.
 
-    The chip's output counts as one. Source: samna ``CnnLayerConfig.destinations`` has two entries.
+    The chip's output counts as one. A layer that takes the same spikes through two pools, or at two
+    places among its channels, counts twice. Source: samna ``CnnLayerConfig.destinations`` has two
+    entries.
     """
     limit = subject.profile.limits.destinations
     for layer in subject.layers:
         if len(layer.targets) > limit:
-            names = ", ".join(target.layer or "the output" for target in layer.targets)
+            counts = Counter(target.layer or "the output" for target in layer.targets)
+            names = ", ".join(n if k == 1 else f"{n} {k} times" for n, k in counts.items())
+            twice = [n for n, k in counts.items() if k > 1]
             yield Finding(
                 layer.name,
                 f"{len(layer.targets)} destinations ({names}); a core of {subject.profile.name} "
                 f"has at most {limit}",
                 actual=len(layer.targets),
                 limit=limit,
-                fix=f"Let at most {limit} layers take its spikes.",
+                fix=f"Let {' and '.join(twice)} take its spikes once only."
+                if len(counts) <= limit
+                else f"Let at most {limit} layers take its spikes.",
             )
 
 
