@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 
 def test_suggest_gives_changes_and_their_cost(dynapdeploy, net_file):
     result = dynapdeploy("check", f"{net_file}:rectangular", "--input-shape", "2,8,8", "--suggest")
@@ -46,3 +48,24 @@ def test_a_core_for_a_layer_that_is_not_there(dynapdeploy, net_file):
     result = dynapdeploy("check", f"{net_file}:good", *words)
     assert result.code == 2
     assert "there is no layer conv9" in result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--percentile", 90), "--percentile goes with --normalise"),
+        (("--normalise-level", 5), "--normalise-level goes with --normalise"),
+        (("--calibrate-limit", 5), "--calibrate-limit goes with --calibrate"),
+        (("--calibrate-seed", 5), "--calibrate-seed goes with --calibrate"),
+        (("--calibrate", "digits", "--quantizer", "sinabs"), "for the default quantizer"),
+        (("--sensor", "merged", "--merge-polarity"), "--merge-polarity has no say"),
+        (("--sensor", "merged", "--events-per-unit", 1), "--events-per-unit has no say"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(dynapdeploy, net_file, tmp_path, words, told):
+    image = tmp_path / "net.dynap"
+    shape = ("--input-shape", "2,20,20")
+    result = dynapdeploy("convert", f"{net_file}:good", *shape, "-o", image, *words)
+    assert result.code == 2
+    assert told in result.err
+    assert not image.exists()

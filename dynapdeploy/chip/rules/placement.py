@@ -31,8 +31,9 @@ def placement(subject: Subject) -> Iterator[Finding]:
         changes = tuple(_smaller_one(subject, layers))
         yield Finding(
             ", ".join(layers),
-            f"{len(layers)} layers can only use {count} cores of {subject.profile.name} "
-            f"({', '.join(map(str, shortage.cores))}){chosen}; {_needs(subject, layers)}",
+            f"{len(layers)} layers can only use {count} core{'' if count == 1 else 's'} of "
+            f"{subject.profile.name} ({', '.join(map(str, shortage.cores))}){chosen}; "
+            f"{_needs(subject, layers)}",
             actual=len(layers),
             limit=count,
             fix=_untangling(changes, pinned),
