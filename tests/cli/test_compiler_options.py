@@ -43,6 +43,24 @@ def test_calibrate_prints_before_and_after(dynapdeploy, net_file, tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_picture_takes_any_name(tmp_path):
+    import numpy as np
+
+    from dynapdeploy.chip.compile import compile_graph
+    from dynapdeploy.chip.profile import load_profile
+    from dynapdeploy.graph.graph import chain
+    from dynapdeploy.graph.nodes import Conv2d, Input, Output, ReLU
+    from dynapdeploy.report.chip_picture import draw_chip
+
+    nodes: dict = {"input": Input((1, 4, 4))}
+    for i, name in enumerate((r"$\frac{$", "x" * 500, "<b>")):
+        nodes |= {name: Conv2d(np.ones((1, 1, 1, 1))), f"relu{i}": ReLU()}
+    graph = chain({**nodes, "output": Output()}, "$a_$" * 100)
+    for device in ("speck2fdevkit", "unbounded"):
+        draw_chip(compile_graph(graph, load_profile(device)), tmp_path / "chip.png")
+        assert (tmp_path / "chip.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_a_core_for_a_layer_that_is_not_there(dynapdeploy, net_file):
     words = ("--input-shape", "2,20,20", "--core", "conv9=3")
     result = dynapdeploy("check", f"{net_file}:good", *words)
