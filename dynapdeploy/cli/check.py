@@ -83,11 +83,14 @@ def command(
             layers=layer_rows(compilation),
         )
     else:
+        from rich.markup import escape
+
+        named, chip = escape(source), escape(device)
         errors = sum(d.severity == "error" for d in compilation.diagnostics)
         verdict = (
-            f"[green]{source} fits {device}[/]"
+            f"[green]{named} fits {chip}[/]"
             if compilation.fits
-            else f"[red]{source} does not fit {device}[/]: {errors} "
+            else f"[red]{named} does not fit {chip}[/]: {errors} "
             f"violation{'' if errors == 1 else 's'}"
         )
         if errors and not suggesting:

@@ -87,3 +87,21 @@ def test_options_that_would_be_ignored_are_refused(dynapdeploy, net_file, tmp_pa
     assert result.code == 2
     assert told in result.err
     assert not image.exists()
+
+
+def test_names_with_brackets_are_shown_as_they_are(dynapdeploy, tmp_path):
+    path = tmp_path / "odd[bold].py"
+    path.write_text(
+        "from collections import OrderedDict\n"
+        "from torch import nn\n"
+        "def build():\n"
+        "    conv = nn.Conv2d(2, 4, 3, bias=False)\n"
+        "    return nn.Sequential(OrderedDict([('[/red]', conv), ('r', nn.ReLU())]))\n"
+    )
+    words = (f"{path}:build", "--input-shape", "2,8,8")
+    shown = dynapdeploy("check", *words)
+    assert shown.code == 0, shown.err
+    assert "[/red]" in shown.out
+    assert "odd[bold].py:build fits speck2fdevkit" in shown.out
+    assert dynapdeploy("convert", *words, "-o", tmp_path / "odd.dynap").code == 0
+    assert "[/red]" in dynapdeploy("count", *words).out
