@@ -93,7 +93,8 @@ def command(
             else f"[red]{named} does not fit {chip}[/]: {errors} "
             f"violation{'' if errors == 1 else 's'}"
         )
-        if errors and not suggesting:
+        runnable = all(d.rule != "DYN001" for d in compilation.diagnostics)
+        if errors and runnable and not suggesting:
             lines = ["--suggest looks for the smallest set of changes with which it fits"]
         emit(
             placement_table(compilation),

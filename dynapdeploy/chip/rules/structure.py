@@ -9,6 +9,7 @@ from dynapdeploy.chip.changes import Change
 from dynapdeploy.chip.rules.rule import Finding, Subject, rule
 
 SENSOR_CHANNELS = 2
+RUNNABLE = "convolution or linear, ReLU or IAF, sum or average pooling"
 
 
 @rule("DYN001", "error")
@@ -22,11 +23,12 @@ def runnable(subject: Subject) -> Iterator[Finding]:
     for obstacle in subject.network.obstacles:
         yield Finding(
             obstacle.node,
-            f"{obstacle.kind} cannot run on {subject.profile.name}: {obstacle.reason}",
+            obstacle.reason
+            if obstacle.fix
+            else f"{obstacle.kind} cannot run on {subject.profile.name}: {obstacle.reason}",
             actual=obstacle.kind,
-            limit="convolution or linear, ReLU or IAF, sum or average pooling",
-            fix="Remove it, or replace it by what a core runs: a convolution or linear layer, ReLU "
-            "or IAF neurons, sum or average pooling.",
+            limit=RUNNABLE,
+            fix=obstacle.fix or f"Leave it out, or take what a core runs: {RUNNABLE}.",
         )
 
 
