@@ -1,7 +1,7 @@
 """Calibration judged on samples that neither it nor the choice of its constants has seen.
 
 For every seed, calibrates on 100 training samples drawn with it and counts right decisions in the
-emulator: the N-MNIST SCNN on the test recordings and on 300 training recordings that were not drawn,
+emulator: the N-MNIST SCNN on the test recordings and on 300 other training recordings,
 beside the image without calibration; the MNIST net on 1000 test digits apart from those that
 `estimate --limit 1000` draws, beside the float net.
 
