@@ -51,6 +51,7 @@ class Change:
         value = self.value
         pair = "x".join(map(str, value)) if isinstance(value, tuple) else value
         several = "" if value == 1 else "s"
+        pool = f"sum or average pooling by {value} behind it" if value != 1 else "no pooling"
         return {
             "features": f"at most {value} output channel{several}",
             "channels": f"at most {value} input channel{several}",
@@ -61,7 +62,7 @@ class Change:
             "dilation": "a larger kernel with zeros between the weights",
             "groups": "one convolution with zero weights between the groups",
             "bias": "no bias",
-            "pooling": f"pooling by {value} behind it" if value != 1 else "no pooling",
+            "pooling": pool,
             "threshold": f"threshold {value}",
             "lower_bound": f"lower bound {value}",
             "input_size": f"an input of at most {value}x{value}",

@@ -54,7 +54,9 @@ def command(source, input_shape, weights, device, allow_bias, prefer, pins, outp
     if suggestion is None:
         note(f"{source} does not fit {device}: nothing was written")
         return DOES_NOT_FIT
-    pieces = shrunk(found.module, suggestion.network)
+    pieces = shrunk(found.module, suggestion.network, batchnorm=allow_bias)
+    if not allow_bias and any(type(m).__name__ == "BatchNorm2d" for m in found.module.modules()):
+        note("BatchNorm was left out: trained, it becomes biases (--allow-bias keeps it)")
     about = f"{source}, made to fit {device} by `dynapdeploy shrink`."
     write_text(output, written(pieces, about, suggestion.network.input_shape, found.coding))
     note(f"wrote {output}; train it with --model {output}:build")

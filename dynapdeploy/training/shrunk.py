@@ -43,7 +43,7 @@ class Piece:
         return getattr(nn, self.kind)(*self.values, **(self.named or {}))
 
 
-def shrunk(module: nn.Module, network: Network) -> list[Piece]:
+def shrunk(module: nn.Module, network: Network, batchnorm: bool) -> list[Piece]:
     """The layers of ``module`` in the sizes of ``network``.
 
     Args:
@@ -51,6 +51,7 @@ def shrunk(module: nn.Module, network: Network) -> list[Piece]:
             dropout and flattening, sequences inside it included.
         network: the changed network, lowered. Its layers and the pools behind them are taken;
             layers that are missing there are left out.
+        batchnorm: keep BatchNorm, which becomes biases once it has been trained.
 
     Raises:
         SourceError: not such a sequence; the layer is named.
@@ -73,7 +74,7 @@ def shrunk(module: nn.Module, network: Network) -> list[Piece]:
             pieces += pools
             pools = []
         elif isinstance(child, nn.BatchNorm2d):
-            pieces += [] if gone else [Piece("BatchNorm2d", (channels,))]
+            pieces += [Piece("BatchNorm2d", (channels,))] if batchnorm and not gone else []
         elif type(child) in _KEPT:
             values = tuple(getattr(child, field) for field in _KEPT[type(child)])
             pieces.append(Piece(type(child).__name__, values))

@@ -121,7 +121,7 @@ def test_a_layer_that_covers_its_map_is_helped_by_pooling_before_it(rule, sizes)
     (told,) = found(graph, rule)
     assert told.layer == "linear"
     assert Change("conv", "pooling", 2) in told.changes
-    assert "conv with pooling by 2 behind it" in told.fix
+    assert "conv with sum or average pooling by 2 behind it" in told.fix
     for change in told.changes:
         assert not found(apply(graph, change), rule)
 

@@ -49,12 +49,13 @@ def test_a_net_too_large_is_shrunk_trained_and_converted(dynapdeploy, large, tmp
     written = dynapdeploy("shrink", f"{large}:build", *words, "-o", small)
     assert written.code == 0, written.err
     assert "these changes make it fit" in written.out
+    assert "BatchNorm was left out" in written.err
     assert dynapdeploy("check", f"{small}:build", "--device", chip).code == 0
     options = ("--epochs", 1, "--limit", 40, "--no-finetune", "-o", run)
     trained = dynapdeploy("train", "--data", "digits", "--model", f"{small}:build", *options)
     assert trained.code == 0, trained.err
     image = tmp_path / "small.dynap"
-    converted = dynapdeploy("convert", run, "--allow-bias", "--device", chip, "-o", image)
+    converted = dynapdeploy("convert", run, "--device", chip, "-o", image)
     assert converted.code == 0, converted.err
 
 
