@@ -34,10 +34,10 @@ def apply_folded(graph: Graph, change: Change) -> Graph:
     """As :func:`apply`, for a network that is folded already."""
     node = graph.nodes.get(change.layer)
     if change.what == "input_size":
-        return refit(_smaller_input(graph, change), infer_shapes(graph))
+        return refit(_smaller_input(graph, change), graph)
     if not isinstance(node, Conv2d):
         raise SourceError(f"{graph.source}: there is no layer {change.layer} to change")
-    return refit(_APPLY[change.what](graph, change, node), infer_shapes(graph))
+    return refit(_APPLY[change.what](graph, change, node), graph)
 
 
 def _features(graph: Graph, change: Change, node: Conv2d) -> Graph:

@@ -188,19 +188,8 @@ class Sizing:
             if taken is None:
                 return None
             channels, extent = taken
-            kernel, padding = layer.kernel, layer.padding
-            if layer.covers_map:
-                kernel = extent
-            elif chosen["kernel", i] != max(kernel):
-                side = chosen["kernel", i]
-                padding = _pair(
-                    max(0, p + (side - k) // 2) for p, k in zip(padding, kernel, strict=True)
-                )
-                kernel = (side, side)
-            stride = chosen.get(("stride", i), layer.stride)
-            out = _pair(
-                (n + 2 * p - k) // s + 1
-                for n, p, k, s in zip(extent, padding, kernel, stride, strict=True)
+            kernel, out = _geometry(
+                layer, extent, chosen.get(("kernel", i)), chosen.get(("stride", i), layer.stride)
             )
             if min(out) < 1:
                 return None
@@ -283,6 +272,23 @@ def troubled(sizes: Sequence[Sized]) -> list[int]:
     usable = [size.cores for size in sizes]
     owner, left = match(usable)
     return sorted(competitors(usable, owner, left[0])) if left else []
+
+
+def _geometry(
+    layer: Layer, extent: tuple[int, int], side: int | None, stride: tuple[int, int]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Kernel and map of neurons of the layer on a map of ``extent``."""
+    if side is None:  # it covers its map; if zeros can make the kernel square, they do
+        even = (extent[0] - extent[1]) % 2 == 0
+        return ((max(extent), max(extent)) if even else extent), (1, 1)
+    kernel, padding = layer.kernel, layer.padding
+    if side != max(kernel):
+        padding = _pair(max(0, p + (side - k) // 2) for p, k in zip(padding, kernel, strict=True))
+        kernel = (side, side)
+    out = _pair(
+        (n + 2 * p - k) // s + 1 for n, p, k, s in zip(extent, padding, kernel, stride, strict=True)
+    )
+    return kernel, out
 
 
 def _doublings(count: int, limit: int | None) -> float:

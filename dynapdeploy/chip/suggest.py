@@ -95,7 +95,13 @@ def suggest(
     for plan in _plans(sizing, before):
         for changes in _orders(fixed, sizing.changes(plan)):
             changed = _replayed(start, changes)
-            if changed is not None and not errors(lower(changed)):
+            if changed is None:
+                continue
+            for error in errors(lower(changed)):
+                if error.rule == "DYN010" and error.changes:
+                    changed = apply_folded(changed, error.changes[0])
+                    changes = (*changes, error.changes[0])
+            if not errors(lower(changed)):
                 network = lower(changed)
                 told = _with_padding(changes, lower(start), network)
                 parameters, macs = _size(network)
@@ -194,6 +200,8 @@ def _settled(start: Graph, errors) -> tuple[Graph, tuple[Change, ...]] | None:
             if not found:
                 return None
             change, graph = min(found, key=lambda way: _left(lower(way[1]), errors))
+            if change in changes:
+                return None
             changes = (*changes, change)
             break
         else:
@@ -207,7 +215,7 @@ def _left(network: Network, errors) -> tuple[int, int]:
 
 
 def _is_of_size(error: Diagnostic, network: Network) -> bool:
-    if error.rule == "DYN011":
+    if error.rule in ("DYN010", "DYN011"):
         return network[error.layer or ""].covers_map
     inner = error.rule == "DYN014" and error.layer not in network.entry
     return inner or error.rule in OF_SIZE
@@ -245,9 +253,13 @@ def _errors(
 
 
 def _removals(network: Network) -> list[Change]:
-    """Leave out one of the layers whose spikes do not leave the chip."""
-    inner = (layer for layer in network.layers if all(t.layer for t in layer.targets))
-    return [Change(layer.name, "removed") for layer in inner]
+    """Leave out one of the layers whose spikes do not leave the chip, nor make one of a map."""
+    return [
+        Change(layer.name, "removed")
+        for layer in network.layers
+        if all(t.layer for t in layer.targets)
+        and (not layer.covers_map or layer.input_shape[1:] == (1, 1))
+    ]
 
 
 def _hollow(graph: Graph) -> Graph:

@@ -65,7 +65,7 @@ def shrunk(module: nn.Module, network: Network, batchnorm: bool) -> list[Piece]:
         if isinstance(child, nn.Conv2d | nn.Linear):
             gone = name not in found
             if not gone:
-                pieces.append(_weights(child, found[name]))
+                pieces = _with_weights(pieces, child, found[name])
                 channels, pools = found[name].features, _pools(found[name])
         elif isinstance(child, _ACTIVATIONS):
             pieces += [] if gone else [Piece("ReLU"), *pools]
@@ -96,18 +96,27 @@ def _sequence(module: nn.Module, prefix: str) -> Iterator[tuple[str, nn.Module]]
             yield f"{prefix}{name}", child
 
 
-def _weights(child: nn.Conv2d | nn.Linear, layer: Layer) -> Piece:
+def _with_weights(pieces: list[Piece], child: nn.Conv2d | nn.Linear, layer: Layer) -> list[Piece]:
     bias = layer.bias is not None
     channels, height, width = layer.input_shape
     if isinstance(child, nn.Linear):
-        return Piece("Linear", (channels * height * width, layer.features), {"bias": bias})
+        if layer.covers_map:
+            inputs = channels * height * width
+            return [*pieces, Piece("Linear", (inputs, layer.features), {"bias": bias})]
+        # zeros around its kernel make it square: a convolution, with the flattening behind it
+        kept = [piece for piece in pieces if piece.kind != "Flatten"]
+        return [*kept, _convolution(layer), Piece("Flatten")]
+    return [*pieces, _convolution(layer)]
+
+
+def _convolution(layer: Layer) -> Piece:
     named: dict[str, Any] = {}
     if layer.stride != (1, 1):
         named["stride"] = _plain(layer.stride)
     if layer.padding != (0, 0):
         named["padding"] = _plain(layer.padding)
-    values = (channels, layer.features, _plain(layer.kernel))
-    return Piece("Conv2d", values, {**named, "bias": bias})
+    values = (layer.channels, layer.features, _plain(layer.kernel))
+    return Piece("Conv2d", values, {**named, "bias": layer.bias is not None})
 
 
 def _pools(layer: Layer) -> list[Piece]:

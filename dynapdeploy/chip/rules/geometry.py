@@ -34,13 +34,17 @@ def square_kernel(subject: Subject) -> Iterator[Finding]:
                 if same
                 else ""
             )
+            helped = same or not layer.covers_map
             yield Finding(
                 layer.name,
                 f"kernel {_size(layer.kernel)}; {subject.profile.name} has square kernels only",
                 actual=_size(layer.kernel),
                 limit="square",
-                fix=f"Use a {side}x{side} kernel{exact}.",
-                changes=(Change(layer.name, "kernel", side),),
+                fix=f"Use a {side}x{side} kernel{exact}."
+                if helped
+                else "It covers its whole map: make that square, or its sides differ by an even "
+                "number.",
+                changes=(Change(layer.name, "kernel", side),) if helped else (),
             )
 
 
