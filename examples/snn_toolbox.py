@@ -105,6 +105,7 @@ def main(argv=None) -> dict:
     axes.plot(np.arange(1, PARTS + 1) * steps / PARTS, run.accuracy_over_time, "o-")
     axes.set_xlabel("time step")
     axes.set_ylabel("accuracy")
+    axes.set_ylim(0, 1)
     save(figure, chosen.out / "accuracy_over_time.png")
     return {"counts": counts, "rungs": rungs, "over_time": run.accuracy_over_time}
 
