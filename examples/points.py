@@ -4,8 +4,10 @@ spiking network in time steps, and in the emulator of a chip."""
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +19,19 @@ from dynapdeploy.benchmark import benchmark
 from dynapdeploy.data import Dataset, Subset, readable
 from dynapdeploy.errors import SourceError
 from dynapdeploy.estimate.outcome import outcomes
+from dynapdeploy.files import write_text
 from dynapdeploy.sources import read_source
 from dynapdeploy.synops import SynOpCounter
 from dynapdeploy.training.accuracy import accuracy
 from dynapdeploy.training.architecture import quantizable
 from dynapdeploy.training.baselines import scale_first_weights, settings_for
 from dynapdeploy.training.checkpoint import load_checkpoint
-from dynapdeploy.training.run import TrainingRun, load_run
+from dynapdeploy.training.run import UNTUNED, WEIGHTS, TrainingRun, load_run
 from dynapdeploy.training.samples import load_samples
 from dynapdeploy.training.settings import TrainingSettings
 from dynapdeploy.training.trainer import train
 
+TESTS = "tested.json"
 EMULATED_SYNOPS = 2e10
 """After so many, a test in the emulator ends."""
 
@@ -108,33 +112,46 @@ def tested(
     device: str,
     inject: int | None = None,
 ) -> list[Point]:
-    """Test a net with its first weights times each of ``scales``.
+    """Test a net with its first weights times each of ``scales``; finished tests are kept in the
+    run's folder.
 
     The emulator gets the weights that were tuned on it, if they were; the others those before.
     """
-    untuned = load_run(run.folder, tuned=False)
+    file = run.folder / TESTS
+    known = json.loads(file.read_text()) if file.is_file() else {}
+    weights = b"".join((run.folder / name).read_bytes() for name in (WEIGHTS, UNTUNED))
+    samples = dataset.fingerprint or f"{dataset.spec} {len(dataset)}"
     found = []
     for scale in scales:
-        net = scale_first_weights(untuned.module, scale)
-        ann = as_qrelu(net, run, dataset, with_input=inject is None)
-        spiking = benchmark(source(net, run), dataset, inject=inject)
-        tuned = scale_first_weights(load_run(run.folder).module, scale)
-        chip = on_chip(tuned, run, dataset, device)
-        point = Point(
-            method,
-            scale,
-            *ann,
-            spiking.accuracy or 0.0,
-            spiking.synops_per_sample_nominal,
-            *chip,
-            tuple(row.synops_per_sample for row in spiking.rows),
-        )
+        asked = f"{method} {scale} {device} {inject} {samples} ".encode()
+        key = hashlib.sha256(asked + weights).hexdigest()
+        if key not in known:
+            known[key] = asdict(_test(method, run, scale, dataset, device, inject))
+            write_text(file, json.dumps(known))
+        point = Point(**{**known[key], "layers": tuple(known[key]["layers"])})
         found.append(point)
         print(f"{method}, first weights x {scale:g}: QReLU {point.ann_accuracy:.3f} with "
               f"{point.ann_synops:,.0f} SynOps, time steps {point.accuracy:.3f} with "
               f"{point.synops:,.0f}, emulator {point.chip_accuracy:.3f} with "
               f"{point.chip_synops:,.0f} on {point.chip_samples}", flush=True)  # fmt: skip
     return found
+
+
+def _test(
+    method: str, run: TrainingRun, scale: float, dataset: Dataset, device: str, inject: int | None
+) -> Point:
+    net = scale_first_weights(load_run(run.folder, tuned=False).module, scale)
+    spiking = benchmark(source(net, run), dataset, inject=inject)
+    tuned = scale_first_weights(load_run(run.folder).module, scale)
+    return Point(
+        method,
+        scale,
+        *as_qrelu(net, run, dataset, with_input=inject is None),
+        spiking.accuracy or 0.0,
+        spiking.synops_per_sample_nominal,
+        *on_chip(tuned, run, dataset, device),
+        tuple(row.synops_per_sample for row in spiking.rows),
+    )
 
 
 def source(net: nn.Module, run: TrainingRun):

@@ -1,12 +1,13 @@
 """sinabs' how-to "Training an ANN with fewer synops", with dynapdeploy's counter.
 
     python examples/sinabs_ann.py                       # digits of scikit-learn, seconds
-    python examples/sinabs_ann.py --full --data mnist:PATH --seeds 0 1 2 3
+    python examples/sinabs_ann.py --full --data mnist:PATH --seeds 0 1 2
 
 The how-to's counter has a fan-out of 1 everywhere: what it calls 250k SynOps are 250k spikes per
 sample. The example trains to the same figure and prints the SynOps beside it. The how-to was run
 with summing pools (sinabs 1.2); ``--pool average`` takes the averaging ones of its other editions,
-with which two epochs lead less far.
+with which two epochs lead less far. The noise on random input is counted with those: the edition
+that prints its figure has them.
 """
 
 from __future__ import annotations
@@ -57,14 +58,6 @@ def figures(ann: nn.Module, x: torch.Tensor) -> dict[str, float]:
     }
 
 
-def random_input(ann: nn.Module, seed: int) -> float:
-    """Spikes on 5 images of noise. The how-to's edition with this figure has average pooling."""
-    averaging = build("average")
-    averaging.load_state_dict(ann.state_dict())
-    noise = torch.rand(5, 1, 28, 28, generator=torch.Generator().manual_seed(seed))
-    return figures(averaging, noise)["spikes"]
-
-
 def train(ann: nn.Module, x, y, batch: int, epochs: int) -> dict[str, list[float]]:
     """The how-to's loop; both terms of the loss at every step."""
     optimizer = torch.optim.Adam(ann.parameters(), lr=1e-3)
@@ -104,8 +97,8 @@ def main(argv=None) -> list[dict[str, float]]:
     found = []
     for seed in chosen.given.seeds:
         torch.manual_seed(seed)
+        random = figures(build("average"), torch.rand(5, 1, 28, 28))["spikes"]
         ann = build(chosen.given.pool)
-        random = random_input(ann, seed)
         digit = figures(ann, x[:1])["spikes"]
         losses = train(ann, x, y, batch, chosen.epochs or epochs)
         with torch.no_grad():
