@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from setting import canvas, images, save, setting, small_digits
+from setting import canvas, images, options, save, setting, small_digits
 from torch import nn
 
 from dynapdeploy.graph import read_torch
@@ -48,7 +48,8 @@ def train(x: torch.Tensor, y: torch.Tensor, quantized: bool, epochs: int, batch:
 def accuracy(net: nn.Module, x: torch.Tensor, y: torch.Tensor, quantized: bool) -> float:
     """Share decided rightly; without rounding any largest sum is a decision."""
     quantizable(net, quantized)
-    output = net(x) if quantized else net[:-1](x)
+    last = net if quantized else net[:-1]
+    output = torch.cat([last(part) for part in x.split(1000)])
     most = output.max(1, keepdim=True).values
     clear = ((output == most).sum(1) == 1) & ((most[:, 0] > 0) | (not quantized))
     return (clear & (output.argmax(1) == y)).float().mean().item()
@@ -64,32 +65,33 @@ def spiking(net: nn.Module, x: torch.Tensor, y: torch.Tensor, steps: int) -> flo
 
 
 def main(argv=None) -> dict[str, dict[float, float]]:
-    chosen = setting(__doc__, "mnist", argv)
+    chosen = setting(options(__doc__, "quantization_only", "mnist"), argv)
     spec = chosen.data or small_digits(chosen.out / "digits")
     x, y = images(spec, "train", chosen.limit)
-    test, labels = images(spec, "test", 2000 if chosen.full else None)
+    test, labels = images(spec, "test")
     epochs = chosen.epochs or (2 if chosen.full else 4)
     batch = 128 if chosen.full else 32
-    nets = {
-        name: train(x * COUNTS, y, name == "QReLU", epochs, batch) for name in ("ReLU", "QReLU")
-    }
     found: dict[str, dict[float, float]] = {"float": {}}
     steps, few = (100, 200) if chosen.full else (20, 25)
-    for name, net in nets.items():
-        scaled = {scale: test * COUNTS * float(scale) for scale in SCALES}
-        found[f"trained with {name}"] = {
-            float(scale): accuracy(net, x, labels, True) for scale, x in scaled.items()
-        }
+    for name in ("ReLU", "QReLU"):
+        net = train(x * COUNTS, y, name == "QReLU", epochs, batch)
+        rounded = found[f"trained with {name}"] = {}
+        for scale in map(float, SCALES):
+            rounded[scale] = accuracy(net, test * COUNTS * scale, labels, True)
+            if name == "ReLU":
+                found["float"][scale] = accuracy(net, test * COUNTS * scale, labels, False)
         found[f"trained with {name}, {steps} time steps"] = {
             scale: spiking(net, test[:few] * COUNTS * scale, labels[:few], steps) for scale in TIMED
         }
-        if name == "ReLU":
-            found["float"] = {float(s): accuracy(net, x, labels, False) for s, x in scaled.items()}
     figure, (axes,) = canvas()
+    colors = {"float": "gray", "ReLU": "C1", "QReLU": "C0"}
     for name, points in found.items():
-        axes.plot(list(points), list(points.values()), "." if "steps" in name else "-", label=name)
+        color = colors[name.removeprefix("trained with ").partition(",")[0]]
+        style = "o" if "steps" in name else "-"
+        axes.plot(list(points), list(points.values()), style, color=color, label=name,
+                  fillstyle="none")  # fmt: skip
         print(f"{name}: " + ", ".join(f"{a:.3f} at {s:.1f}" for s, a in points.items() if
-                                      round(s, 1) in (0.1, 0.5, 0.9, 2.5, 4.9)))  # fmt: skip
+                                      round(s, 1) in TIMED))  # fmt: skip
     axes.set_xlabel("input scale")
     axes.set_ylabel("accuracy")
     axes.legend(fontsize="small")

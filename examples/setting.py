@@ -22,7 +22,9 @@ class Setting:
         limit: training samples to use, None for all.
         epochs: passes over them, None for the example's own number.
         out: folder for figures and data.
-        published: folder with the published points to draw beside ours, None without.
+        home: folder that DYNAPDEPLOY_DATA names, with published points and real recordings to draw
+            beside ours; None without.
+        given: all options, an example's own ones included.
     """
 
     full: bool
@@ -30,27 +32,36 @@ class Setting:
     limit: int | None
     epochs: int | None
     out: Path
-    published: Path | None
+    home: Path | None
+    given: argparse.Namespace
 
 
-def setting(description: str, kind: str, argv: Sequence[str] | None) -> Setting:
-    """Read the options of an example that takes data of ``kind``."""
-    options = argparse.ArgumentParser(description=description)
-    options.add_argument("--full", action="store_true", help="the full setting, on real data")
-    options.add_argument("--data", help=f"data set, {kind}:PATH")
-    options.add_argument("--out", default=f"runs/{kind}-example", help="folder for the results")
-    options.add_argument("--limit", type=int, help="use this many training samples")
-    options.add_argument("--epochs", type=int, help="passes over the training samples")
-    given = options.parse_args(argv)
-    home = os.environ.get("DYNAPDEPLOY_DATA")
-    if given.full and not given.data and not home:
-        options.error(f"--full needs --data {kind}:PATH, or DYNAPDEPLOY_DATA")
-    folder = kind.replace("mnistdvs", "mnist_dvs") if kind != "mnistdvs-sim" else "mnist"
-    data = given.data or (f"{kind}:{Path(home or '') / folder}" if given.full else None)
+def options(description: str, name: str, kind: str) -> argparse.ArgumentParser:
+    """The options of the example ``name`` that takes data of ``kind``."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.set_defaults(kind=kind)
+    parser.add_argument("--full", action="store_true", help="the full setting, on real data")
+    parser.add_argument("--data", help=f"data set, {kind}:PATH")
+    parser.add_argument("--out", default=f"runs/{name}", help="folder for the results")
+    parser.add_argument("--limit", type=int, help="use this many training samples")
+    parser.add_argument("--epochs", type=int, help="passes over the training samples")
+    return parser
+
+
+def setting(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> Setting:
+    """Read the options."""
+    given = parser.parse_args(argv)
+    home = Path(os.environ["DYNAPDEPLOY_DATA"]) if os.environ.get("DYNAPDEPLOY_DATA") else None
+    data = given.data
+    if given.full and not data:
+        if home is None:
+            parser.error(f"--full needs --data {given.kind}:PATH, or DYNAPDEPLOY_DATA")
+        data = f"{given.kind}:{home / given.kind.replace('mnistdvs', 'mnist_dvs')}"
     out = Path(given.out)
     out.mkdir(parents=True, exist_ok=True)
-    published = Path(home) / "synoploss" if home else None
-    return Setting(given.full, data, given.limit, given.epochs, out, published)
+    return Setting(given.full, data, given.limit, given.epochs, out, home, given)
 
 
 def small_digits(folder: Path) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import sinabs
 import sinabs.layers as sl
 import torch
-from setting import canvas, images, save, setting, small_digits
+from setting import canvas, images, options, save, setting, small_digits
 from torch import nn
 
 from dynapdeploy import convert, emulate_many
@@ -131,7 +131,7 @@ def main(argv=None) -> dict[str, float]:
     from dynapdeploy.cli.output import emit
     from dynapdeploy.report.counting import synops_table
 
-    chosen = setting(__doc__, "mnist", argv)
+    chosen = setting(options(__doc__, "sinabs_snn", "mnist"), argv)
     spec = chosen.data or small_digits(chosen.out / "digits")
     printed = check_reference()
     torch.manual_seed(0)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from setting import canvas, images, save, setting, small_digits
+from setting import canvas, images, options, save, setting, small_digits
 from torch import nn
 
 from dynapdeploy import count
@@ -71,7 +71,7 @@ def accuracy(graph: Graph, x: np.ndarray, y: np.ndarray) -> float:
 
 
 def main(argv=None) -> dict:
-    chosen = setting(__doc__, "mnist", argv)
+    chosen = setting(options(__doc__, "snn_toolbox", "mnist"), argv)
     spec = chosen.data or small_digits(chosen.out / "digits")
     counts = issue_101()
     x, y = images(spec, "train", chosen.limit)
@@ -105,6 +105,7 @@ def main(argv=None) -> dict:
     axes.plot(np.arange(1, PARTS + 1) * steps / PARTS, run.accuracy_over_time, "o-")
     axes.set_xlabel("time step")
     axes.set_ylabel("accuracy")
+    axes.set_ylim(0, 1)
     save(figure, chosen.out / "accuracy_over_time.png")
     return {"counts": counts, "rungs": rungs, "over_time": run.accuracy_over_time}
 

@@ -23,6 +23,7 @@ What = Literal[
     "removed",
 ]
 Amount = int | float | str | tuple[int, int] | None
+SEVERAL = "No single change is enough; `dynapdeploy check --suggest` looks for a set of them."
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,11 @@ class Change:
         """What to use, as the end of "Use ..."."""
         value = self.value
         pair = "x".join(map(str, value)) if isinstance(value, tuple) else value
+        several = "" if value == 1 else "s"
+        pool = f"sum or average pooling by {value} behind it" if value != 1 else "no pooling"
         return {
-            "features": f"at most {value} output channels",
-            "channels": f"at most {value} input channels",
+            "features": f"at most {value} output channel{several}",
+            "channels": f"at most {value} input channel{several}",
             "kernel": f"a {value}x{value} kernel",
             "stride": f"stride {pair}",
             "padding": f"padding {pair}",
@@ -59,14 +62,18 @@ class Change:
             "dilation": "a larger kernel with zeros between the weights",
             "groups": "one convolution with zero weights between the groups",
             "bias": "no bias",
-            "pooling": f"sum pooling by {value}" if value != 1 else "no pooling",
+            "pooling": pool,
             "threshold": f"threshold {value}",
             "lower_bound": f"lower bound {value}",
             "input_size": f"an input of at most {value}x{value}",
             "removed": f"the network without {self.layer}",
         }[self.what]
 
+    def text_for(self, layer: str | None) -> str:
+        """The same in a message about ``layer``, with the name where it is another one."""
+        return self.text if self.layer in ("", layer) else f"{self.layer} with {self.text}"
 
-def use_one_of(changes: Iterable[Change]) -> str:
-    """``Use A, or B.``"""
-    return f"Use {', or '.join(change.text for change in changes)}."
+
+def use_one_of(changes: Iterable[Change], layer: str | None) -> str:
+    """``Use A, or B.``, in a message about ``layer``."""
+    return f"Use {', or '.join(change.text_for(layer) for change in changes)}."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -174,52 +174,32 @@ def _checked_body(content: bytes, name: str) -> bytes:
 
 
 def _manifest(image: ChipImage) -> dict[str, Any]:
-    pixels = image.input.pixels
+    tested = image.self_test
     return {
         "device": image.device,
-        "entry": [int(core) for core in image.entry],
-        "cores": [_core(core) for core in image.cores],
-        "input": {
-            "merge_polarity": bool(image.input.merge_polarity),
-            "pixels": None
-            if pixels is None
-            else {
-                "events_per_unit": float(pixels.events_per_unit),
-                "duration_us": int(pixels.duration_us),
-                "order": pixels.order,
-                "seed": int(pixels.seed),
-            },
-        },
+        "entry": _plain(image.entry),
+        "cores": [_fields(_Core, core) for core in image.cores],
+        "input": _fields(_Input, image.input),
         "readout_stride": int(image.readout_stride),
         "self_test_spikes": None
-        if image.self_test is None
-        else {str(core): count for core, count in image.self_test.spikes.items()},
+        if tested is None
+        else {str(core): count for core, count in tested.spikes.items()},
         "provenance": {str(k): str(v) for k, v in image.provenance.items()},
         **({} if image.sensor is None else {"sensor": asdict(image.sensor)}),
     }
 
 
-def _core(core: CoreImage) -> dict[str, Any]:
-    return {
-        "core": int(core.core),
-        "name": core.name,
-        "input_shape": list(core.input_shape),
-        "output_shape": list(core.output_shape),
-        "stride": list(core.stride),
-        "padding": list(core.padding),
-        "threshold_high": int(core.threshold_high),
-        "threshold_low": int(core.threshold_low),
-        "return_to_zero": core.return_to_zero,
-        "destinations": [
-            {
-                "core": None if d.core is None else int(d.core),
-                "pooling": int(d.pooling),
-                "feature_shift": int(d.feature_shift),
-            }
-            for d in core.destinations
-        ],
-        "decimator": None if core.decimator is None else int(core.decimator),
-    }
+def _fields(model: type[_Strict], source: Any) -> dict[str, Any]:
+    """What ``model`` names of ``source``, in the types of JSON."""
+    return {name: _plain(getattr(source, name)) for name in model.model_fields}
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(entry) for entry in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _image(manifest: _Manifest, arrays: dict[str, np.ndarray]) -> ChipImage:

@@ -84,6 +84,11 @@ class Layer:
         return self.weight.shape[2], self.weight.shape[3]
 
     @property
+    def covers_map(self) -> bool:
+        """Whether it reads its whole map at once, as a linear layer does."""
+        return self.kernel == self.input_shape[1:] and not any(self.padding)
+
+    @property
     def channels(self) -> int:
         """Input channels."""
         return self.input_shape[0]
@@ -96,11 +101,19 @@ class Layer:
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Something in the graph that no core can do; ``node`` names it, ``reason`` says why."""
+    """Something in the graph that no core can do.
+
+    Attributes:
+        node: its name.
+        kind: of module, or what it amounts to.
+        reason: why not.
+        fix: what to do; empty: leave it out, or take something else.
+    """
 
     node: str
     kind: str
     reason: str
+    fix: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +129,10 @@ class Network:
     def __getitem__(self, name: str) -> Layer:
         """The layer with this name."""
         return next(layer for layer in self.layers if layer.name == name)
+
+    def feeders(self, name: str) -> list[tuple[Layer, Target]]:
+        """The layers whose spikes the layer with this name takes, and on which way."""
+        return [(layer, t) for layer in self.layers for t in layer.targets if t.layer == name]
 
 
 def lower(graph: Graph) -> Network:
@@ -143,16 +160,21 @@ def lower(graph: Graph) -> Network:
                 "the input among other channels",
                 f"input events enter a core as they are and once, but {target.layer} takes them "
                 "shifted, beside other channels, or several times",
+                f"Give {target.layer} either the input or what other layers make of it.",
             )
         if target.pools:
             obstacles[graph.input] = Obstacle(
                 graph.input,
                 "pooling of the input",
-                "only the sensor layer in front of the cores pools input events",
+                "only the sensor's layer in front of the cores pools input events",
+                "Pool the recordings beforehand, or leave it to the sensor (convert --sensor).",
             )
-        if target.layer is None:
+        if target.layer is None and not any(graph.of(Unsupported)):
             obstacles[graph.input] = Obstacle(
-                graph.input, "output of the input", "the input reaches the output without a layer"
+                graph.input,
+                "output of the input",
+                "the input reaches the output without a layer",
+                "Put a convolution or linear layer between them.",
             )
     for name, node in graph.nodes.items():
         if isinstance(node, Unsupported):
@@ -216,8 +238,8 @@ def _neuron(graph: Graph, conv: str, obstacles: dict[str, Obstacle]) -> tuple[st
         obstacles[conv] = Obstacle(
             conv,
             "no neuron",
-            f"its sums go to {what} before any neuron; on the chip every core ends in neurons, "
-            "put a ReLU or IAF directly after it",
+            f"its sums go to {what} before any neuron; on the chip every core ends in neurons",
+            "Put a ReLU or IAF directly after it.",
         )
         return name, IAF(), False
 
@@ -234,6 +256,7 @@ def _follow(
     stack: list[tuple[str, str, tuple[Pool2d, ...], int]] = [
         (start, follower, (), 0) for follower in reversed(graph.outputs[start])
     ]
+    clear = not isinstance(graph.nodes[start], Unsupported)
     while stack:
         previous, name, pools, shift = stack.pop()
         node = graph.nodes[name]
@@ -248,17 +271,20 @@ def _follow(
         elif isinstance(node, Concat):
             before = graph.inputs[name][: graph.inputs[name].index(previous)]
             shift += sum(shapes[other][0] for other in before)
-        elif isinstance(node, ReLU | IAF):
+        elif isinstance(node, ReLU | IAF) and clear:
             obstacles[name] = Obstacle(
                 name,
                 "neuron without weights",
-                "neurons must directly follow a convolution or linear layer",
+                "these neurons follow no convolution or linear layer",
+                "Leave them out, or put a layer before them.",
             )
         elif isinstance(node, Flatten) and not _flattens_to_output(graph, name):
             obstacles[name] = Obstacle(
                 name, "Flatten", "it does not stand before a linear layer or the output"
             )
-        elif not isinstance(node, Merge | Flatten | Dropout | Identity | Unsupported | Input):
+        elif isinstance(node, Unsupported):
+            clear = False
+        elif not isinstance(node, ReLU | IAF | Merge | Flatten | Dropout | Identity | Input):
             obstacles[name] = Obstacle(
                 name, type(node).__name__, "it stands where no core can run it"
             )

@@ -42,19 +42,29 @@ def demand_of(layer: Layer) -> Demand:
 
 
 @dataclass(frozen=True)
-class Placement:
-    """Physical core ids by layer, and the layers for which none was left, with what they compete
-    for.
+class Shortage:
+    """Layers that can only use fewer cores than they are (Hall's theorem).
 
     Attributes:
-        cores: physical id by layer name.
-        competing: layers that do not find room together (empty if all are placed).
-        contested: the core ids that the competing layers could use, fewer than the layers.
+        layers: names, in the order of the network.
+        cores: the ids of all the cores that any of them could use.
+    """
+
+    layers: tuple[str, ...]
+    cores: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Physical core ids by layer name, and what keeps the others from a core.
+
+    Attributes:
+        cores: physical id by layer name; layers without a core are left out.
+        shortages: empty if all layers are placed; else one per set of layers that compete.
     """
 
     cores: Mapping[str, int]
-    competing: tuple[str, ...] = ()
-    contested: tuple[int, ...] = ()
+    shortages: tuple[Shortage, ...] = ()
 
 
 def place(
@@ -75,7 +85,7 @@ def place(
         entry: layers that get the input events.
 
     Returns:
-        A placement; with ``competing`` filled where no assignment of all layers exists.
+        A placement of all layers, or where there is none, of as many as possible.
     """
     pinned = dict(pinned or {})
     if profile.unlimited_cores:
@@ -117,27 +127,55 @@ def _solve(layers: Sequence[str], costs: np.ndarray) -> Placement:
     }
     if len(cores) == len(layers):
         return Placement(cores)
-    competing, contested = _shortage(layers, costs < FORBIDDEN)
-    return Placement(cores, competing, contested)
+    return Placement(cores, _shortages(layers, costs < FORBIDDEN))
 
 
-def _shortage(
-    layers: Sequence[str], allowed: np.ndarray
-) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """A set of layers with fewer usable cores than layers (Hall's theorem)."""
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import maximum_bipartite_matching
+def _shortages(layers: Sequence[str], allowed: np.ndarray) -> tuple[Shortage, ...]:
+    """One for every layer left over: it and all that it could push out, with the cores they use.
 
-    owner = maximum_bipartite_matching(csr_array(allowed.astype(np.int8)), perm_type="row")
-    start = [row for row in range(len(layers)) if row not in owner]
-    rows, columns = {start[0]}, set[int]()
-    frontier = [start[0]]
-    while frontier:
-        row = frontier.pop()
-        for column in np.flatnonzero(allowed[row]):
-            columns.add(int(column))
-            other = int(owner[column])
-            if other >= 0 and other not in rows:
-                rows.add(other)
-                frontier.append(other)
-    return tuple(layers[row] for row in sorted(rows)), tuple(sorted(columns))
+    Layers left over that compete for the same cores share one.
+    """
+    usable = [np.flatnonzero(row).tolist() for row in allowed]
+    owner, left = match(usable)
+    found: dict[tuple[int, ...], set[int]] = {}
+    for start in left:
+        rows = competitors(usable, owner, start)
+        cores = {core for row in rows for core in usable[row]}
+        found.setdefault(tuple(sorted(cores)), set()).update(rows)
+    return tuple(
+        Shortage(tuple(layers[row] for row in sorted(rows)), cores) for cores, rows in found.items()
+    )
+
+
+def match(allowed: Sequence[Sequence[int]]) -> tuple[dict[int, int], list[int]]:
+    """A largest matching of rows to columns by augmenting paths (Kuhn's algorithm).
+
+    Args:
+        allowed: columns that each row may take.
+
+    Returns:
+        The row of every column taken, and the rows left over.
+    """
+    owner: dict[int, int] = {}
+
+    def moved(row: int, seen: set[int]) -> bool:
+        for column in allowed[row]:
+            if column not in seen:
+                seen.add(column)
+                if column not in owner or moved(owner[column], seen):
+                    owner[column] = row
+                    return True
+        return False
+
+    return owner, [row for row in range(len(allowed)) if not moved(row, set())]
+
+
+def competitors(allowed: Sequence[Sequence[int]], owner: Mapping[int, int], left: int) -> set[int]:
+    """The row ``left`` over by a largest matching, and all rows that it could push out in turn."""
+    rows, waiting = {left}, [left]
+    while waiting:
+        for column in allowed[waiting.pop()]:
+            if owner[column] not in rows:
+                rows.add(owner[column])
+                waiting.append(owner[column])
+    return rows

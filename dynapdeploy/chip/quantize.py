@@ -57,9 +57,21 @@ class QuantizedLayer:
     @property
     def signal_to_noise_db(self) -> float:
         """Power of the weights over the power of their rounding error, in dB; inf if exact."""
-        noise = float(np.square(self.weights / self.scale - self.layer.weight).sum())
-        signal = float(np.square(self.layer.weight).sum())
-        return float(10 * np.log10(signal / noise)) if noise and signal else float("inf")
+        return _decibels(self._error, self.layer.weight)
+
+    @property
+    def worst_channel_db(self) -> float:
+        """The same for the output channel that has lost most, which an outlier elsewhere hides."""
+        return min(map(_decibels, self._error, self.layer.weight), default=float("inf"))
+
+    @property
+    def _error(self) -> np.ndarray:
+        return self.weights / self.scale - self.layer.weight
+
+
+def _decibels(error: np.ndarray, weight: np.ndarray) -> float:
+    noise, signal = float(np.square(error).sum()), float(np.square(weight).sum())
+    return float(10 * np.log10(signal / noise)) if noise and signal else float("inf")
 
 
 Quantizer = Callable[[Layer], QuantizedLayer]

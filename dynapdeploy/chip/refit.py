@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,27 +12,29 @@ from dynapdeploy.events import Shape
 from dynapdeploy.graph.edit import replace_nodes
 from dynapdeploy.graph.graph import Graph
 from dynapdeploy.graph.nodes import Conv2d, Linear, Node, Pool2d
-from dynapdeploy.graph.shapes import shape_after
+from dynapdeploy.graph.shapes import infer_shapes, shape_after
 
 
-def refit(graph: Graph, before: Mapping[str, Shape]) -> Graph:
+def refit(graph: Graph, before: Graph) -> Graph:
     """The network with input channels, kernels and pools cut to the maps that they now get.
 
     A kernel that covered its whole map covers it again; other kernels and pools only shrink where
     they would be larger than their map.
 
     Args:
-        before: shapes by node, from before the change.
+        before: the network before the change, for the maps that its layers read.
 
     Raises:
         SourceError: maps that are added up or joined no longer agree, or nothing is left of one.
     """
+    found = infer_shapes(before)
+    read = {name: found[inputs[0]] for name, inputs in before.inputs.items() if inputs}
     shapes: dict[str, Shape] = {}
     changed: dict[str, Node] = {}
     for name, node in graph.nodes.items():
         feeding = [shapes[other] for other in graph.inputs[name]]
         try:
-            fitted = _fitted(node, feeding, [before[other] for other in graph.inputs[name]])
+            fitted = _fitted(node, feeding, read.get(name))
             shapes[name] = shape_after(fitted, feeding)
         except SourceError as fault:
             raise SourceError(f"{graph.source}: {name}: {fault}") from None
@@ -41,7 +43,7 @@ def refit(graph: Graph, before: Mapping[str, Shape]) -> Graph:
     return replace_nodes(graph, changed)
 
 
-def _fitted(node: Node, feeding: Sequence[Shape], before: Sequence[Shape]) -> Node:
+def _fitted(node: Node, feeding: Sequence[Shape], before: Shape | None) -> Node:
     if isinstance(node, Linear) and node.weight.shape[1] != int(np.prod(feeding[0])):
         return replace(node, weight=with_channels(node.weight, 1, int(np.prod(feeding[0]))))
     if isinstance(node, Pool2d):
@@ -49,8 +51,8 @@ def _fitted(node: Node, feeding: Sequence[Shape], before: Sequence[Shape]) -> No
         room = min(n + 2 * p for n, p in zip(extent, node.padding, strict=True))
         if max(node.kernel) > room and node.kernel[0] == node.kernel[1]:
             return replace(node, kernel=(room, room), stride=(room, room))
-    if isinstance(node, Conv2d):
-        return _fitted_convolution(node, feeding[0], before[0])
+    if isinstance(node, Conv2d) and before is not None:
+        return _fitted_convolution(node, feeding[0], before)
     return node
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from dynapdeploy.chip.changes import Change
 from dynapdeploy.chip.refit import refit, with_channels
 from dynapdeploy.errors import SourceError
-from dynapdeploy.graph.edit import remove_nodes, replace_nodes
+from dynapdeploy.graph.edit import fresh_name, remove_nodes, replace_nodes
 from dynapdeploy.graph.fold import fold
 from dynapdeploy.graph.graph import Graph
-from dynapdeploy.graph.nodes import IAF, Concat, Conv2d, Input, Linear, Output, Pool2d, ReLU
+from dynapdeploy.graph.nodes import IAF, Concat, Conv2d, Input, Linear, Node, Output, Pool2d, ReLU
 from dynapdeploy.graph.shapes import infer_shapes
 
 
@@ -21,7 +21,8 @@ def apply(graph: Graph, change: Change) -> Graph:
     """The folded network with ``change`` made to it, and everything behind it made to fit.
 
     Layers behind a smaller map or with fewer channels lose the weights for what is gone. A change
-    of ``features`` or ``stride`` also goes to the layers whose spikes are added to this one's.
+    of ``features``, ``stride`` or ``pooling`` also goes to the layers whose spikes are added to
+    those of this one.
 
     Raises:
         SourceError: there is no such layer, or the network cannot be made to fit the change.
@@ -33,10 +34,10 @@ def apply_folded(graph: Graph, change: Change) -> Graph:
     """As :func:`apply`, for a network that is folded already."""
     node = graph.nodes.get(change.layer)
     if change.what == "input_size":
-        return refit(_smaller_input(graph, change), infer_shapes(graph))
+        return refit(_smaller_input(graph, change), graph)
     if not isinstance(node, Conv2d):
         raise SourceError(f"{graph.source}: there is no layer {change.layer} to change")
-    return refit(_APPLY[change.what](graph, change, node), infer_shapes(graph))
+    return refit(_APPLY[change.what](graph, change, node), graph)
 
 
 def _features(graph: Graph, change: Change, node: Conv2d) -> Graph:
@@ -132,18 +133,45 @@ def _groups(graph: Graph, change: Change, node: Conv2d) -> Graph:
 
 
 def _pooling(graph: Graph, change: Change, node: Conv2d) -> Graph:
-    """All pools that the layer's spikes pass through, down to the next layer, become one size."""
+    """The spikes pass through one pool of this size on the way to every layer that takes them.
+
+    Pools that are there change their size, also on the way to the output; where none leads to a
+    layer, one is put behind the neurons.
+    """
     size = (int(change.value),) * 2  # type: ignore[arg-type]
-    found, waiting = {}, list(graph.outputs[change.layer])
+    pool = Pool2d("sum", size, size)
+    for name in sorted(_added_up_with(graph, change.layer)):
+        if isinstance(graph.nodes[name], Conv2d):
+            graph = _pooled(graph, name, pool)
+    return graph
+
+
+def _pooled(graph: Graph, layer: str, pool: Pool2d) -> Graph:
+    end = next((n for n in graph.outputs[layer] if isinstance(graph.nodes[n], ReLU | IAF)), layer)
+    found: dict[str, Node] = {}
+    bare = []
+    for follower in graph.outputs[end]:
+        reached = list(_until_layers(graph, follower))
+        pools = [n for n in reached if isinstance(graph.nodes[n], Pool2d)]
+        found |= dict.fromkeys(pools, pool)
+        if not pools and any(isinstance(graph.nodes[n], Conv2d | Linear) for n in reached):
+            bare.append(follower)
+    graph = replace_nodes(graph, found)
+    if not bare:
+        return graph
+    new = fresh_name(f"{layer}.pool", graph.nodes)
+    inputs = {n: tuple(new if o == end else o for o in graph.inputs[n]) for n in bare}
+    return Graph({**graph.nodes, new: pool}, {**graph.inputs, **inputs, new: (end,)}, graph.source)
+
+
+def _until_layers(graph: Graph, start: str) -> Iterator[str]:
+    """The node and what follows it, up to and with the next layers and outputs."""
+    waiting = [start]
     while waiting:
         name = waiting.pop()
-        other = graph.nodes[name]
-        if isinstance(other, Conv2d | Linear | Output):
-            continue
-        if isinstance(other, Pool2d):
-            found[name] = Pool2d("sum", size, size)
-        waiting += graph.outputs[name]
-    return replace_nodes(graph, found)
+        yield name
+        if not isinstance(graph.nodes[name], Conv2d | Linear | Output):
+            waiting += graph.outputs[name]
 
 
 def _neuron(graph: Graph, change: Change, node: Conv2d) -> Graph:

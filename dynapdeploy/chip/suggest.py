@@ -1,38 +1,44 @@
 """The smallest set of changes that makes a whole network fit a chip.
 
-A beam search over networks: each step takes the first violation and tries every change that ends or
-eases it. Parameters and multiply-accumulates lost are the price. Weights play no part, so they are
-left out of it; the result has to be trained again.
+The size of a set of changes: each counts :data:`PER_CHANGE` and the square of how often it halves
+what it changes (channels, pixels of a kernel or of a step), so that a little less in several layers
+is smaller than a bottleneck in one; between sets of one size, lost parameters and
+multiply-accumulates decide. What has only one answer (no bias, no dilation, ...) is changed first.
+Then sizes are searched: a beam from the net as it is towards smaller ones, whose best ends are
+improved by giving back what can be given back. Weights play no part; the result has to be trained
+again.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dynapdeploy.chip.changes import Change
 from dynapdeploy.chip.diagnostics import Diagnostic
-from dynapdeploy.chip.lower import Layer, Network, lower
-from dynapdeploy.chip.memory import bits
+from dynapdeploy.chip.lower import Network, lower
 from dynapdeploy.chip.place import demand_of, place
 from dynapdeploy.chip.profile import Profile
 from dynapdeploy.chip.remedy import apply_folded
 from dynapdeploy.chip.rules import Subject, check_rules
+from dynapdeploy.chip.sizing import Plan, Sized, Sizing, troubled
 from dynapdeploy.errors import SourceError
 from dynapdeploy.graph.edit import replace_nodes
 from dynapdeploy.graph.fold import fold
 from dynapdeploy.graph.graph import Graph
 from dynapdeploy.graph.nodes import Conv2d
 
-BEAM = 8
-MOST_REMOVALS = 3
-MOST_STEPS = 40
-PER_CHANGE = 0.05
-"""Price of one more change, in halvings of parameters or of MACs."""
-_EASED = {"DYN021", "DYN022", "DYN024", "DYN025"}
+PER_CHANGE = 1.0
+PER_LOST_HALVING = 0.1
+"""Of all parameters, or of all MACs."""
+BEAM = 24
+ENDS = 3
+MOST_SETTLED = 200
+OF_SIZE = {"DYN015", "DYN021", "DYN022", "DYN023", "DYN024", "DYN025", "DYN027"}
+"""Rules whose errors the search of sizes ends."""
 
 
 @dataclass(frozen=True)
@@ -55,17 +61,6 @@ class Suggestion:
     network: Network
 
 
-@dataclass(frozen=True, eq=False)
-class _State:
-    graph: Graph
-    network: Network
-    errors: tuple[Diagnostic, ...]
-    changes: tuple[Change, ...]
-
-
-_Evaluate = Callable[[Graph, tuple[Change, ...]], _State]
-
-
 def suggest(
     graph: Graph,
     profile: Profile,
@@ -84,154 +79,187 @@ def suggest(
     Raises:
         SourceError: the input shape is unknown or does not fit the weights.
     """
+    pins = dict(pinned or {})
 
-    def state(folded: Graph, changes: tuple[Change, ...]) -> _State:
-        network = lower(folded)
-        return _State(folded, network, _errors(network, profile, allow_bias, pinned or {}), changes)
+    def errors(network: Network) -> list[Diagnostic]:
+        return _errors(network, profile, allow_bias, pins)
 
-    start = state(_hollow(fold(graph)), ())
-    before = _size(start.network)
-    beam, best, seen = [start], None, set[object]()
-    for _ in range(MOST_STEPS):
-        following: list[tuple[float, _State]] = []
-        for current in beam:
-            if not current.errors:
-                if best is None or _price(current, before) < _price(best, before):
-                    best = current
-                continue
-            for change in _candidates(current, profile):
-                try:
-                    found = state(apply_folded(current.graph, change), (*current.changes, change))
-                except SourceError:
-                    continue
-                key = _key(found)
-                if key in seen or not _same_ends(found.network, start.network):
-                    continue
-                seen.add(key)
-                following.append((_price(found, before) + _missing(found), found))
-        following = [
-            entry
-            for entry in following
-            if best is None or _price(entry[1], before) < _price(best, before)
-        ]
-        if not following:
-            break
-        beam = [found for _, found in sorted(following, key=lambda entry: entry[0])[:BEAM]]
-    if best is None:
+    start = _hollow(fold(graph))
+    before = _size(lower(start))
+    settled = _settled(start, errors)
+    if settled is None:
         return None
-    best = _relaxed(start, best, before, state)
-    best = _plain(start, best, state)
-    return Suggestion(best.changes, *_sizes(best, before), best.network)
+    graph, fixed = settled
+    network = lower(graph)
+    sizing = Sizing(network, profile, {n: c for n, c in pins.items() if n in _names(network)})
+    for plan in _plans(sizing, before):
+        for changes in _orders(fixed, sizing.changes(plan)):
+            changed = _replayed(start, changes)
+            if changed is None:
+                continue
+            for error in errors(lower(changed)):
+                if error.rule == "DYN010" and error.changes:
+                    changed = apply_folded(changed, error.changes[0])
+                    changes = (*changes, error.changes[0])
+            if not errors(lower(changed)):
+                network = lower(changed)
+                told = _with_padding(changes, lower(start), network)
+                parameters, macs = _size(network)
+                return Suggestion(told, parameters, before[0], macs, before[1], network)
+    return None
 
 
-def _relaxed(start: _State, best: _State, before: tuple[int, int], state: _Evaluate) -> _State:
-    """Take back what is not needed: whole changes, and parts of those of channels."""
-
-    def replayed(changes: tuple[Change, ...]) -> _State | None:
-        graph = start.graph
-        try:
-            for change in changes:
-                graph = apply_folded(graph, change)
-        except SourceError:
-            return None
-        found = state(graph, changes)
-        good = not found.errors and _same_ends(found.network, start.network)
-        return found if good and _price(found, before) < _price(best, before) else None
-
-    for change in _joined(best.changes):
-        at = next((i for i, other in enumerate(best.changes) if other == change), None)
-        if at is None:
-            continue
-        shorter = replayed((*best.changes[:at], *best.changes[at + 1 :]))
-        if shorter is not None:
-            best = shorter
-        elif change.what in ("features", "channels"):
-            value = int(change.value)  # type: ignore[arg-type]
-            step = value // 2
-            while step:
-                more = replace(change, value=value + step)
-                wider = replayed((*best.changes[:at], more, *best.changes[at + 1 :]))
-                if wider is None:
-                    step //= 2
-                else:
-                    best, value = wider, value + step
-    return best
+def _plans(sizing: Sizing, before: tuple[int, int]) -> list[Plan]:
+    """Plans with which all layers fit, the cheapest first."""
+    ends: list[tuple[float, Plan]] = []
+    beam, seen = [sizing.start], {sizing.start}
+    while beam:
+        following: list[tuple[float, float, Plan]] = []
+        for plan in beam:
+            sizes = sizing.sizes(plan)
+            trouble = troubled(sizes) if sizes else []
+            if sizes and not trouble:
+                ends.append((_cost(sizing, sizes, plan, before), plan))
+                continue
+            for knob in sorted({knob for i in trouble for knob in sizing.near[i]}):
+                narrower = _turned(sizing, plan, knob, plan[knob] + 1)
+                if narrower is None or narrower in seen:
+                    continue
+                seen.add(narrower)
+                found = sizing.sizes(narrower)
+                if found:
+                    cost = _cost(sizing, found, narrower, before)
+                    following.append((cost + _missing(found), cost, narrower))
+        cheapest = min(ends)[0] if ends else math.inf
+        beam = [plan for _, cost, plan in sorted(following)[:BEAM] if cost < cheapest]
+    improved = {_improved(sizing, plan, price, before) for price, plan in sorted(ends)[:ENDS]}
+    return [plan for _, plan in sorted(improved)]
 
 
-def _plain(start: _State, best: _State, state: _Evaluate) -> _State:
-    """The same network by one change per layer and kind, where that leads to a fitting one."""
-    kept = ("features", "channels", "kernel", "stride")
-    changes = [change for change in _joined(best.changes) if change.what not in kept]
-    found = {layer.name: layer for layer in best.network.layers}
-    for old in start.network.layers:
-        new = found.get(old.name)
-        if new is None:
-            continue
-        if new.stride != old.stride:
-            changes.append(Change(old.name, "stride", new.stride))
-        followed = old.kernel == old.input_shape[1:] and new.kernel == new.input_shape[1:]
-        if new.kernel != old.kernel and not followed and new.kernel[0] == new.kernel[1]:
-            changes.append(Change(old.name, "kernel", new.kernel[0]))
-        if new.features != old.features:
-            changes.append(Change(old.name, "features", new.features))
-    graph = start.graph
+def _improved(
+    sizing: Sizing, plan: Plan, price: float, before: tuple[int, int]
+) -> tuple[float, Plan]:
+    """Give back one change, or part of it, at the cost of one other at most, while that helps."""
+    while True:
+        best = price, plan
+        for other in _nearby(sizing, plan):
+            sizes = sizing.sizes(other)
+            cost = _cost(sizing, sizes, other, before) if sizes else math.inf
+            if sizes and cost < best[0] - 1e-9 and not troubled(sizes):
+                best = cost, other
+        if best[1] == plan:
+            return price, plan
+        price, plan = best
+
+
+def _nearby(sizing: Sizing, plan: Plan) -> Iterator[Plan]:
+    for wide, level in enumerate(plan):
+        for lower_level in range(level):
+            wider = _turned(sizing, plan, wide, lower_level)
+            if wider is None:
+                continue
+            yield wider
+            for narrow in range(len(plan)):
+                if narrow != wide:
+                    for more in range(plan[narrow] + 1, len(sizing.knobs[narrow].values)):
+                        yield (*wider[:narrow], more, *wider[narrow + 1 :])
+
+
+def _turned(sizing: Sizing, plan: Plan, knob: int, level: int) -> Plan | None:
+    if level >= len(sizing.knobs[knob].values):
+        return None
+    return (*plan[:knob], level, *plan[knob + 1 :])
+
+
+def _cost(sizing: Sizing, sizes: Sequence[Sized], plan: Plan, before: tuple[int, int]) -> float:
+    """The size of the set of changes, as this module defines it; gains do not count."""
+    after = sum(s.parameters for s in sizes), sum(s.macs for s in sizes)
+    lost = (math.log2(b / a) for b, a in zip(before, after, strict=True))
+    turned = [(knob, level) for knob, level in zip(sizing.knobs, plan, strict=True) if level]
+    return sum(
+        PER_CHANGE + knob.halvings(level) ** 2 for knob, level in turned
+    ) + PER_LOST_HALVING * sum(max(0.0, halvings) for halvings in lost)
+
+
+def _missing(sizes: Sequence[Sized]) -> float:
+    """A guess at what is still to pay."""
+    competing = len(troubled(sizes))
+    return sum(size.excess for size in sizes) + (PER_CHANGE if competing else 0.0)
+
+
+def _settled(start: Graph, errors) -> tuple[Graph, tuple[Change, ...]] | None:
+    """The network without what no change of size ends, and the changes made for it."""
+    graph, changes = start, tuple[Change, ...]()
+    for _ in range(MOST_SETTLED):
+        network = lower(graph)
+        for error in errors(network):
+            if _is_of_size(error, network):
+                continue
+            ways = _removals(network) if error.rule == "DYN020" else error.changes
+            found = [(c, g) for c in ways if (g := _applied(graph, c)) is not None]
+            if not found:
+                return None
+            change, graph = min(found, key=lambda way: _left(lower(way[1]), errors))
+            if change in changes:
+                return None
+            changes = (*changes, change)
+            break
+        else:
+            return graph, changes
+    return None
+
+
+def _left(network: Network, errors) -> tuple[int, int]:
+    """The fewer errors are left the better, then the more of the network is left."""
+    return len(errors(network)), -sum(_size(network))
+
+
+def _is_of_size(error: Diagnostic, network: Network) -> bool:
+    if error.rule in ("DYN010", "DYN011"):
+        return network[error.layer or ""].covers_map
+    inner = error.rule == "DYN014" and error.layer not in network.entry
+    return inner or error.rule in OF_SIZE
+
+
+def _applied(graph: Graph, change: Change) -> Graph | None:
+    """None where the network cannot be made to fit the change, or its ends would differ."""
     try:
-        for change in changes:
-            graph = apply_folded(graph, change)
+        changed = apply_folded(graph, change)
+        same = _ends(lower(changed)) == _ends(lower(graph))
     except SourceError:
-        return best
-    plain = state(graph, tuple(changes))
-    return best if plain.errors or not _same_ends(plain.network, start.network) else plain
+        return None
+    return changed if same else None
+
+
+def _replayed(graph: Graph, changes: Sequence[Change]) -> Graph | None:
+    for change in changes:
+        changed = _applied(graph, change)
+        if changed is None:
+            return None
+        graph = changed
+    return graph
 
 
 def _errors(
     network: Network, profile: Profile, allow_bias: bool, pinned: Mapping[str, int]
-) -> tuple[Diagnostic, ...]:
+) -> list[Diagnostic]:
     demands = {layer.name: demand_of(layer) for layer in network.layers}
     kept = {name: core for name, core in pinned.items() if name in demands}
-    alone = Subject(network, profile, demands, allow_bias=allow_bias, pinned=kept)
-    found = tuple(d for d in check_rules(alone) if d.severity == "error")
-    if found:
-        return found
     placement = place(list(demands.values()), profile, "reproducible", kept, network.entry)
-    together = replace(alone, placement=placement)
-    return tuple(d for d in check_rules(together) if d.severity == "error")
-
-
-def _candidates(current: _State, profile: Profile) -> list[Change]:
-    """Changes that end the first violation that has any, and steps on the way to it."""
-    for error in current.errors:
-        found = list(error.changes)
-        names = (error.layer or "").split(", ")
-        if error.rule == "DYN020":
-            found += _removals(current.network)
-        elif error.rule in _EASED:
-            for layer in current.network.layers:
-                if layer.name in names:
-                    found += _steps(layer, profile)
-        if found:
-            return found
-    return []
+    subject = Subject(
+        network, profile, demands, placement=placement, allow_bias=allow_bias, pinned=kept
+    )
+    return [d for d in check_rules(subject) if d.severity == "error"]
 
 
 def _removals(network: Network) -> list[Change]:
-    """Leave out one of the smallest layers, but for those whose spikes leave the chip."""
-    inner = [layer for layer in network.layers if all(t.layer is not None for t in layer.targets)]
-    inner.sort(key=lambda layer: layer.weight.size)
-    return [Change(layer.name, "removed") for layer in inner[:MOST_REMOVALS]]
-
-
-def _steps(layer: Layer, profile: Profile) -> Iterator[Change]:
-    if layer.features > 1:
-        yield Change(layer.name, "features", 1 << (bits(layer.features) - 1))
-    if layer.channels > 1:
-        yield Change(layer.name, "channels", 1 << (bits(layer.channels) - 1))
-    if max(layer.kernel) > 1:
-        yield Change(layer.name, "kernel", max(layer.kernel) - 1)
-    for step in sorted(profile.limits.strides):
-        if step > max(layer.stride) and max(layer.output_shape[1:]) > 1:
-            yield Change(layer.name, "stride", (step, step))
-            break
+    """Leave out one of the layers whose spikes do not leave the chip, nor make one of a map."""
+    return [
+        Change(layer.name, "removed")
+        for layer in network.layers
+        if all(t.layer for t in layer.targets)
+        and (not layer.covers_map or layer.input_shape[1:] == (1, 1))
+    ]
 
 
 def _hollow(graph: Graph) -> Graph:
@@ -247,51 +275,39 @@ def _hollow(graph: Graph) -> Graph:
 
 
 def _size(network: Network) -> tuple[int, int]:
+    """Parameters and MACs."""
     weights = [layer.weight.size for layer in network.layers]
     maps = [layer.output_shape[1] * layer.output_shape[2] for layer in network.layers]
     return sum(weights), sum(w * m for w, m in zip(weights, maps, strict=True))
 
 
-def _sizes(found: _State, before: tuple[int, int]) -> tuple[int, int, int, int]:
-    parameters, macs = _size(found.network)
-    return parameters, before[0], macs, before[1]
+def _names(network: Network) -> set[str]:
+    return {layer.name for layer in network.layers}
 
 
-def _price(found: _State, before: tuple[int, int]) -> float:
-    """Halvings of the parameters and of the MACs, and a little per change; gains do not count."""
-    lost = (math.log2(b / n) for b, n in zip(before, _size(found.network), strict=True))
-    return sum(max(0.0, halvings) for halvings in lost) + PER_CHANGE * len(_joined(found.changes))
+def _ends(network: Network) -> object:
+    """What must stay: the classes and the channels of the input."""
+    ends = (layer for layer in network.layers if any(t.layer is None for t in layer.targets))
+    return {layer.features for layer in ends}, network.input_shape[0]
 
 
-def _missing(found: _State) -> float:
-    """A guess at what the violations that are left will cost."""
-    total = 0.0
-    for error in found.errors:
-        if isinstance(error.actual, int) and isinstance(error.limit, int) and error.limit > 0:
-            total += 0.15 * math.log2(max(2.0, error.actual / error.limit))
-        else:
-            total += 0.15
-    return total
+def _with_padding(changes: Sequence[Change], before: Network, after: Network) -> tuple[Change, ...]:
+    """Says of every kernel that changes which padding it then has, where that changes too."""
+    found = list(changes)
+    told = {change.layer for change in changes if change.what == "padding"}
+    for change in changes:
+        if change.what == "kernel" and change.layer not in told and change.layer in _names(after):
+            padding = after[change.layer].padding
+            if padding != before[change.layer].padding:
+                found.insert(found.index(change) + 1, Change(change.layer, "padding", padding))
+    return tuple(found)
 
 
-def _same_ends(network: Network, before: Network) -> bool:
-    def classes(net: Network) -> set[int]:
-        ends = (layer for layer in net.layers if any(t.layer is None for t in layer.targets))
-        return {layer.features for layer in ends}
-
-    return classes(network) == classes(before) and network.input_shape[0] == before.input_shape[0]
-
-
-def _key(found: _State) -> object:
-    """Equal for states with the same layers and the same violations."""
-    layers = tuple(
-        (layer.name, layer.weight.shape, layer.stride, layer.padding, layer.output_shape)
-        for layer in found.network.layers
-    )
-    return layers, frozenset((error.rule, error.layer) for error in found.errors)
-
-
-def _joined(changes: tuple[Change, ...]) -> tuple[Change, ...]:
-    """Without those that a later one of the same kind replaces."""
-    last = {(change.layer, change.what): change for change in changes}
-    return tuple(last.values())
+def _orders(fixed: Sequence[Change], sizes: Sequence[Change]) -> Iterator[tuple[Change, ...]]:
+    """The changes one behind the other: without those that a later one of the same kind replaces,
+    and with them, as they all have a say in the padding.
+    """
+    last = {(change.layer, change.what): change for change in (*fixed, *sizes)}
+    yield tuple(last.values())
+    yield (*(c for c in fixed if last[c.layer, c.what] is c), *sizes)
+    yield (*fixed, *sizes)

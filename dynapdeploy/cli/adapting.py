@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from dynapdeploy.cli.options import FiniteRange
+from dynapdeploy.cli.options import FiniteRange, only_with
 
 
 def adapting_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,6 +45,8 @@ def adapting_options(function: Callable[..., Any]) -> Callable[..., Any]:
         *, max_to_average, softmax_to_relu, normalise, percentile, normalise_level, **others
     ):
         from dynapdeploy.conversion import Conversion
+
+        only_with(normalise, "--normalise", "percentile", "normalise_level")
 
         adapting = Conversion(
             max_to_average, softmax_to_relu, normalise, percentile, normalise_level

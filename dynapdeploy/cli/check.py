@@ -83,12 +83,19 @@ def command(
             layers=layer_rows(compilation),
         )
     else:
+        from rich.markup import escape
+
+        named, chip = escape(source), escape(device)
         errors = sum(d.severity == "error" for d in compilation.diagnostics)
         verdict = (
-            f"[green]{source} fits {device}[/]"
+            f"[green]{named} fits {chip}[/]"
             if compilation.fits
-            else f"[red]{source} does not fit {device}[/]: {errors} violations"
+            else f"[red]{named} does not fit {chip}[/]: {errors} "
+            f"violation{'' if errors == 1 else 's'}"
         )
+        runnable = all(d.rule != "DYN001" for d in compilation.diagnostics)
+        if errors and runnable and not suggesting:
+            lines = ["--suggest looks for the smallest set of changes with which it fits"]
         emit(
             placement_table(compilation),
             *diagnostic_lines(compilation.diagnostics),

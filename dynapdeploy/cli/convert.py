@@ -10,6 +10,7 @@ from dynapdeploy.cli.options import (
     compiler_options,
     device_option,
     format_option,
+    only_with,
     pinned_cores,
     source_options,
     verb,
@@ -48,7 +49,15 @@ Examples:
     type=click.IntRange(1),
     default=100,
     show_default=True,
-    help="Samples to calibrate on, drawn with seed 0.",
+    help="Samples to calibrate on.",
+)
+@click.option(
+    "--calibrate-seed",
+    "seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="They are drawn with it.",
 )
 @click.option("--picture", metavar="FILE.png", help="Draw the cores with their layers and memory.")
 @compiler_options
@@ -79,6 +88,7 @@ def command(
     quantizer,
     data,
     limit,
+    seed,
     picture,
     allow_bias,
     prefer,
@@ -114,6 +124,12 @@ def command(
     )
     from dynapdeploy.sources import read_source, with_coding
 
+    only_with(data, "--calibrate", "limit", "seed")
+    if data is not None and quantizer != "default":
+        raise click.UsageError(f"--calibrate chooses for the default quantizer, not {quantizer}")
+    if sensor is not None and (merge_polarity is not None or events_per_unit is not None):
+        option = "--events-per-unit" if merge_polarity is None else "--merge-polarity"
+        raise click.UsageError(f"with --sensor, recordings enter as they are: {option} has no say")
     found = with_coding(read_source(source, input_shape, weights), merge_polarity, events_per_unit)
     require_weights(found)
     not_the_input(output, source, *([weights] if weights else []))
@@ -140,6 +156,7 @@ def command(
                 data,
                 quantizer=quantizer,
                 limit=limit,
+                seed=seed,
                 progress=lambda judged, _: step(judged),
             )
     content = {

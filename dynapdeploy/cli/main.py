@@ -17,6 +17,7 @@ VERBS = (
     "train",
     "sweep",
     "check",
+    "shrink",
     "convert",
     "flash",
     "estimate",

@@ -74,6 +74,24 @@ def pinned_cores(pins: Sequence[tuple[str, int]]) -> dict[str, int]:
     return dict(pins)
 
 
+def only_with(given: str | None, option: str, *names: str) -> None:
+    """Raise ``click.UsageError`` where the user wrote one of ``names``, which say how to do
+    ``option``, without that option.
+
+    Args:
+        given: value of ``option``, None if it was not written.
+        option: as written, with its dashes.
+        names: parameters of the command.
+    """
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        written = parameter.name in names and (
+            context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
+        )
+        if given is None and written:
+            raise click.UsageError(f"{parameter.opts[0]} goes with {option}, which was not given")
+
+
 def verb(name: str, epilog: str = "") -> Decorator:
     """A click command with the options that every verb has."""
 

@@ -27,14 +27,20 @@ def emit_json(command: str, device: str | None, status: str, **content: Any) -> 
 
 
 def emit(*renderables: Any) -> None:
-    """Print tables and text to stdout."""
+    """Print tables and text to stdout; into a file or a pipe, every text stays one line.
+
+    Text may have markup; in tables words in brackets are shown as they are, since names of layers
+    and files may hold any.
+    """
     from rich.console import Console
 
-    console = Console(file=sys.stdout, soft_wrap=False)
-    if not console.is_terminal:
-        console = Console(file=sys.stdout, width=120)
+    console = Console(file=sys.stdout, markup=False)
+    piped = not console.is_terminal
+    if piped:
+        console = Console(file=sys.stdout, width=120, markup=False)
     for renderable in renderables:
-        console.print(renderable, highlight=False)
+        text = isinstance(renderable, str)
+        console.print(renderable, highlight=False, markup=text, soft_wrap=piped and text)
 
 
 def note(message: str) -> None:

@@ -9,6 +9,7 @@ from math import ceil
 from dynapdeploy.chip.compile import Compilation
 from dynapdeploy.files import write_bytes
 
+LONGEST_NAME = 28
 _USED = {"kernel": "#8fb8e0", "neuron": "#f0b890"}
 
 
@@ -27,7 +28,8 @@ def draw_chip(compilation: Compilation, path: str | os.PathLike[str]) -> None:
     rows = max(1, ceil(len(cores) / columns))
     figure = Figure(figsize=(4 * columns, 2 * rows + 0.6), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(f"{compilation.network.source} on {compilation.profile.name}")
+    title = f"{_cut(compilation.network.source, 80)} on {_cut(compilation.profile.name, 80)}"
+    figure.suptitle(title, parse_math=False)
     grid = figure.subplots(rows, columns, squeeze=False)
     for place, axes in enumerate(grid.flat):
         if place >= len(cores):
@@ -43,7 +45,8 @@ def _core(axes, compilation: Compilation, core: int, layer: str | None) -> None:
     memories = compilation.profile.cores
     demand = compilation.demands.get(layer or "")
     shape = "" if layer is None else "x".join(map(str, compilation.network[layer].output_shape))
-    axes.set_title(f"core {core}: {layer} ({shape})" if layer else f"core {core}", fontsize=10)
+    title = f"layer {_cut(layer, LONGEST_NAME)}, {shape} neurons" if layer else "unused"
+    axes.set_title(f"core {core}: {title}", fontsize=10, parse_math=False)
     for y, kind in enumerate(("neuron", "kernel")):
         used = getattr(demand, kind) if demand else 0
         there = getattr(memories[core], kind) if core < len(memories) else used
@@ -55,3 +58,8 @@ def _core(axes, compilation: Compilation, core: int, layer: str | None) -> None:
     axes.set(xlim=(0, 1), ylim=(-0.6, 1.6), xticks=[], yticks=[])
     if not layer:
         axes.set_facecolor("#f6f6f6")
+
+
+def _cut(name: str, longest: int) -> str:
+    """The end of a name that is too long for its place."""
+    return name if len(name) <= longest else "…" + name[-longest + 1 :]

@@ -43,6 +43,7 @@ def layer_rows(compilation: Compilation) -> list[dict[str, Any]]:
                     "clipped": quantized.clipped,
                     "effective_bits": quantized.effective_bits,
                     "signal_to_noise_db": quantized.signal_to_noise_db,
+                    "worst_channel_db": quantized.worst_channel_db,
                 },
             }
         )
@@ -78,7 +79,8 @@ def quantization_table(compilation: Compilation):
     from rich.table import Table
 
     table = Table(title="quantization")
-    for name in ("layer", "scale", "threshold", "lower bound", "zeroed", "clipped", "bits", "SNR"):
+    losses = ("zeroed", "clipped", "bits", "SNR", "worst channel")
+    for name in ("layer", "scale", "threshold", "lower bound", *losses):
         table.add_column(name, justify="left" if name == "layer" else "right")
     for name, layer in compilation.quantized.items():
         table.add_row(
@@ -90,6 +92,7 @@ def quantization_table(compilation: Compilation):
             f"{layer.clipped:.1%}",
             f"{layer.effective_bits:.1f}",
             f"{layer.signal_to_noise_db:.0f} dB",
+            f"{layer.worst_channel_db:.0f} dB",
         )
     return table
 

@@ -117,12 +117,11 @@ def difference_content(a: Snapshot, b: Snapshot, failed: Sequence[Condition]) ->
 
 def difference_tables(a: Snapshot, b: Snapshot) -> list:
     """Figures side by side, then what changed in the net and on the chip."""
-    from rich.markup import escape
     from rich.table import Table
 
     figures = Table(title="figures")
     figures.add_column("")
-    for name in (escape(a.name), escape(b.name), "change"):
+    for name in (a.name, b.name, "change"):
         figures.add_column(name, justify="right", overflow="fold")
     for name in FIGURES:
         if name in a.figures or name in b.figures:
@@ -142,7 +141,7 @@ def difference_tables(a: Snapshot, b: Snapshot) -> list:
     for name in ("layer", "property", "A", "B"):
         layers.add_column(name)
     for change in changes:
-        layers.add_row(*(escape(str(change[key])) for key in ("layer", "property", "a", "b")))
+        layers.add_row(*(str(change[key]) for key in ("layer", "property", "a", "b")))
     return [figures, layers]
 
 

@@ -39,7 +39,7 @@ def ladder_table(ladder: Ladder):
             "–" if rung.synops_per_sample is None else count(rung.synops_per_sample),
             agreement(rung),
             "–" if rung.agreement is None else str(len(rung.flips)),
-            _escape(parted(rung.parting)),
+            parted(rung.parting),
         )
     return table
 

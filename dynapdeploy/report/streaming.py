@@ -71,11 +71,13 @@ def self_test_lines(report: SelfTestReport) -> list[Any]:
     ]
 
 
-def _word(check: LayerCheck) -> str:
+def _word(check: LayerCheck):
+    from rich.text import Text
+
     if check.first_difference is None:
         return "identical"
     what = "same spikes, other order" if check.reordered else "differs"
-    return f"[red]{what}[/] from spike {check.first_difference:,} on"
+    return Text.assemble((what, "red"), f" from spike {check.first_difference:,} on")
 
 
 def streamed_content(streamed: Streamed) -> dict[str, Any]:
@@ -141,6 +143,6 @@ def _counts_table(title: str, counts: np.ndarray, decision: int | None):
     table.add_column("class", justify="right")
     table.add_column("output spikes", justify="right")
     for number, count in enumerate(counts):
-        mark = "[green]" if number == decision else ""
-        table.add_row(f"{mark}{number}", f"{mark}{int(count):,}")
+        style = "green" if number == decision else None
+        table.add_row(str(number), f"{int(count):,}", style=style)
     return table

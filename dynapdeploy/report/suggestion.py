@@ -35,9 +35,12 @@ def suggestion_lines(suggestion: Suggestion | None) -> list[str]:
     if not suggestion.changes:
         return ["it fits as it is, nothing to change"]
     lines = ["[bold]these changes make it fit[/] (then train it again):"]
+    texts: dict[str, list[str]] = {}
     for change in suggestion.changes:
-        about = f"{change.layer}: " if change.layer else ""
-        lines.append(f"  {escape(about + change.text)}")
+        texts.setdefault(change.layer, []).append(change.text)
+    for layer, changes in texts.items():
+        about = f"{layer}: " if layer else ""
+        lines.append(f"  {escape(about + ', '.join(changes))}")
     lines.append(
         f"parameters {suggestion.parameters_before:,} to {suggestion.parameters:,}, "
         f"multiply-accumulates {suggestion.macs_before:,} to {suggestion.macs:,} "

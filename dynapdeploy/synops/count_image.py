@@ -46,7 +46,7 @@ def count_image(image: ChipImage, input_shape: Shape | None = None) -> Count:
             core.weights,
             core.bias,
             exact[core.core],
-            senders[core.core] * nominal_fanout(core.weights.shape),  # type: ignore[arg-type]
+            senders[core.core] * nominal_fanout(core.weights.shape, core.stride),  # type: ignore[arg-type]
             senders[core.core],
         )
         for core in image.cores

@@ -8,10 +8,10 @@ Definitions, for one layer that receives spikes:
 
 =================  ============================================================================
 exact              connections that exist: what the chip adds
-nominal            spikes behind the pooling times ``ky * kx * out``: the tables of sinabs and
-                   SynOpLoss
-nominal, all       spikes before the pooling, also those that it drops, times ``ky * kx * out``:
-                   the counter that SynOpLoss trains with
+nominal            spikes behind the pooling times ``ky * kx * out / strides``: the tables of sinabs
+                   and SynOpLoss
+nominal, all       spikes before the pooling, also those that it drops, times the same: the counter
+                   that SynOpLoss trains with
 =================  ============================================================================
 
 Per sample is the sum over time, the mean over the samples; never a sum over the batch.

@@ -4,8 +4,8 @@ Exact fan-out counts the connections that exist. Along one axis, input position 
 position ``o`` through kernel tap ``k`` where ``y = o * stride - padding + k * dilation``; the
 fan-out of a place is the product of the reaches of its row and of its column, times the output
 channels of its group. Nominal fan-out is the usual shortcut
-``kernel height * kernel width * output channels``: it forgets that there is nothing beyond the
-border.
+``kernel height * kernel width * output channels``, over the strides: it forgets that there is
+nothing beyond the border.
 """
 
 from __future__ import annotations
@@ -87,20 +87,15 @@ def fanout_map(
 
 
 def nominal_fanout(
-    weight_shape: tuple[int, int, int, int],
-    stride: Pair = (1, 1),
-    groups: int = 1,
-    *,
-    per_stride: bool = False,
+    weight_shape: tuple[int, int, int, int], stride: Pair = (1, 1), groups: int = 1
 ) -> float:
-    """Fan-out without a look at the borders: ``ky * kx * out / groups``.
+    """Fan-out far from any border: ``ky * kx * out / groups / (stride y * stride x)``.
 
-    With ``per_stride`` it is divided by ``stride y * stride x``: the mean fan-out far from any
-    border, as the tables of Sorbaro et al. (2020) have it.
+    As the tables of SynOpLoss and sinabs have it. With a stride above 1 it is the mean over the
+    places.
     """
     features, _, ky, kx = weight_shape
-    fanout = ky * kx * (features // groups)
-    return fanout / (stride[0] * stride[1]) if per_stride else float(fanout)
+    return ky * kx * (features // groups) / (stride[0] * stride[1])
 
 
 def pool_back(

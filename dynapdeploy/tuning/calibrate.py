@@ -73,7 +73,7 @@ def calibrate(
         compilation: with the plain quantizer.
         dataset: recordings or still images to go by; the choices fit them, so take those of
             training.
-        coding: how samples become input events.
+        coding: how samples become input events; with the sensor's layer they enter as they are.
         workers: threads side by side, None for one per processor.
         budget: SynOps that may be emulated in all; the best found so far counts when they are
             spent.
@@ -87,8 +87,14 @@ def calibrate(
     if not compilation.fits:
         raise CheckFailed(compilation.diagnostics)
     network, folded = compilation.network, fold(graph)
-    recordings, labels = _recordings(dataset, coding, network.input_shape)
-    counts = np.stack([_event_counts(events, network.input_shape) for events in recordings])
+    sensor = compilation.options.sensor
+    if sensor is None:
+        recordings, labels = _recordings(dataset, coding, network.input_shape)
+        entering = recordings
+    else:
+        recordings, labels = _recordings(dataset, InputCoding(), sensor.input_shape)
+        entering = [sensor.apply(events) for events in recordings]
+    counts = np.stack([_event_counts(events, network.input_shape) for events in entering])
     reference = _reference(folded, compilation, coding, recordings, counts, workers)
     trial = Trial(recordings, labels, reference, workers)
     fitted = fitted_rounding(input_moments(folded, network, counts[:MOMENT_SAMPLES]))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from chip_layers import conv_chain
 
+from dynapdeploy.chip.changes import Change
 from dynapdeploy.chip.compile import Options, compile_graph
 from dynapdeploy.chip.profile import load_profile
 from dynapdeploy.chip.quantize import quantize_as_sinabs
@@ -13,7 +14,18 @@ from dynapdeploy.chip.remedy import apply
 from dynapdeploy.chip.rules import RULES
 from dynapdeploy.errors import SourceError
 from dynapdeploy.graph.graph import Graph, chain
-from dynapdeploy.graph.nodes import IAF, Concat, Conv2d, Input, Output, ReLU
+from dynapdeploy.graph.nodes import (
+    IAF,
+    Concat,
+    Conv2d,
+    Flatten,
+    Input,
+    Linear,
+    Merge,
+    Output,
+    Pool2d,
+    ReLU,
+)
 from dynapdeploy.report.rules import rules_page
 
 SPECK = load_profile("speck2fdevkit")
@@ -93,3 +105,65 @@ def test_a_chosen_core_is_checked():
     assert not found(graph, "DYN027", pinned={"conv1": 6})
     with pytest.raises(SourceError, match="no layer conv7 to put on core 3"):
         found(graph, "DYN027", pinned={"conv7": 3})
+
+
+def ends_in_linear(extent: int, channels: int, features: int) -> Graph:
+    weight = np.full((channels, 2, 1, 1), 0.1)
+    nodes: dict = {"input": Input((2, extent, extent)), "conv": Conv2d(weight), "relu": ReLU()}
+    linear = np.full((features, channels * extent * extent), 0.01)
+    nodes |= {"flat": Flatten(), "linear": Linear(linear), "relu2": ReLU(), "output": Output()}
+    return chain(nodes)
+
+
+@pytest.mark.parametrize(("rule", "sizes"), [("DYN011", (18, 4, 10)), ("DYN021", (16, 32, 10))])
+def test_a_layer_that_covers_its_map_is_helped_by_pooling_before_it(rule, sizes):
+    graph = ends_in_linear(*sizes)
+    (told,) = found(graph, rule)
+    assert told.layer == "linear"
+    assert Change("conv", "pooling", 2) in told.changes
+    assert "conv with sum or average pooling by 2 behind it" in told.fix
+    for change in told.changes:
+        assert not found(apply(graph, change), rule)
+
+
+def test_competitions_apart_from_each_other_are_both_told():
+    random = np.random.default_rng(0)
+    nodes: dict = {"input": Input((16, 64, 64))}
+    for i in range(4):
+        nodes[f"wide{i}"] = Conv2d(random.normal(0, 0.1, (16, 16, 3, 3)), padding=(1, 1))
+        nodes[f"r{i}"] = ReLU()
+    nodes["pool"] = Pool2d("sum", (4, 4), (4, 4))
+    for i in range(4):
+        weight = random.normal(0, 0.1, (64, 16 if i == 0 else 64, 3, 3))
+        nodes[f"deep{i}"] = Conv2d(weight, padding=(1, 1))
+        nodes[f"s{i}"] = ReLU()
+    graph = chain({**nodes, "output": Output()})
+    told = found(graph, "DYN025")
+    assert [(d.layer, d.actual, d.limit) for d in told] == [
+        ("wide0, wide1, wide2, wide3", 4, 3),
+        ("deep1, deep2, deep3", 3, 2),
+    ]
+    for diagnostic in told:
+        assert diagnostic.changes
+        for change in diagnostic.changes:
+            left = found(apply(graph, change), "DYN025")
+            assert diagnostic.layer not in [d.layer for d in left]
+
+
+def test_too_many_layers_do_not_count_as_a_competition():
+    graph = conv_chain([2] * 13, (8, 8))
+    assert [d.actual for d in found(graph, "DYN020")] == [12]
+    assert not found(graph, "DYN025")
+
+
+def test_a_layer_that_takes_the_same_spikes_twice_is_named():
+    weight = np.full((2, 2, 1, 1), 0.5)
+    nodes: dict = {"input": Input((2, 4, 4)), "a": Conv2d(weight), "ra": ReLU()}
+    nodes |= {"b": Conv2d(weight), "rb": ReLU(), "one": Concat(), "two": Concat(), "sum": Merge()}
+    nodes |= {"c": Conv2d(np.full((1, 4, 1, 1), 0.5)), "rc": ReLU(), "output": Output()}
+    inputs = {"a": ("input",), "ra": ("a",), "b": ("ra",), "rb": ("b",), "one": ("ra", "rb")}
+    inputs |= {"two": ("rb", "ra"), "sum": ("one", "two"), "c": ("sum",), "rc": ("c",)}
+    (told,) = found(Graph(nodes, {**inputs, "output": ("rc",)}), "DYN003")
+    assert (told.layer, told.actual, told.limit) == ("a", 3, 2)
+    assert "c 2 times" in told.message
+    assert told.fix == "Let c take its spikes once only."

@@ -1,6 +1,12 @@
 """Which core a layer gets."""
 
-from dynapdeploy.chip.place import Demand, place
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
+
+from dynapdeploy.chip.place import Demand, Shortage, match, place
 from dynapdeploy.chip.profile import load_profile
 
 SPECK = load_profile("speck2fdevkit")
@@ -23,8 +29,7 @@ def test_a_pinned_layer_gets_its_core():
 
 def test_two_layers_pinned_to_one_core_compete():
     placement = place(SMALL, SPECK, pinned={"layer0": 4, "layer2": 4})
-    assert placement.competing == ("layer0", "layer2")
-    assert placement.contested == (4,)
+    assert placement.shortages == (Shortage(("layer0", "layer2"), (4,)),)
 
 
 def test_all_nine_cores_can_be_used():
@@ -35,8 +40,27 @@ def test_all_nine_cores_can_be_used():
 def test_the_shortage_names_the_layers_that_compete():
     large = [Demand(f"large{i}", 65536, 1024, 0) for i in range(3)]
     placement = place([*SMALL, *large], SPECK)
-    assert set(placement.competing) == {"large0", "large1", "large2"}
-    assert placement.contested == (5, 6)
+    assert placement.shortages == (Shortage(("large0", "large1", "large2"), (5, 6)),)
+
+
+def test_every_competition_is_told():
+    large = [Demand(f"large{i}", 65536, 1024, 0) for i in range(4)]
+    wide = [Demand(f"wide{i}", 1024, 65536, 0) for i in range(4)]
+    found = {frozenset(s.layers): s.cores for s in place([*large, *wide], SPECK).shortages}
+    assert found == {
+        frozenset(d.layer for d in large): (5, 6),
+        frozenset(d.layer for d in wide): (0, 1, 2),
+    }
+
+
+@given(st.lists(st.sets(st.integers(0, 5)), max_size=7))
+def test_a_matching_is_a_largest_one(allowed):
+    owner, left = match([sorted(columns) for columns in allowed])
+    assert all(column in allowed[row] for column, row in owner.items())
+    assert sorted([*owner.values(), *left]) == list(range(len(allowed)))
+    matrix = np.array([[c in columns for c in range(6)] for columns in allowed], np.int8)
+    theirs = maximum_bipartite_matching(csr_array(matrix)) if allowed else np.array([])
+    assert len(owner) == (theirs >= 0).sum()
 
 
 def test_without_limits_every_layer_gets_a_core_in_order():

@@ -83,6 +83,7 @@ def test_measures_of_loss_against_a_plain_computation():
     assert found.zeroed == (rounded == 0).mean()
     noise = ((rounded / found.scale - weight) ** 2).sum()
     assert found.signal_to_noise_db == pytest.approx(10 * np.log10((weight**2).sum() / noise))
+    assert found.worst_channel_db < 1 < 20 < found.signal_to_noise_db
     assert found.effective_bits == pytest.approx(np.log2(len(np.unique(rounded))))
 
 

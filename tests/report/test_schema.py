@@ -12,7 +12,7 @@ from dynapdeploy.errors import InputError
 from dynapdeploy.report.schema import MODELS, check_result, schema
 
 DOCS = Path(__file__).parents[2] / "docs" / "schema"
-NO_JSON = {"export"}
+NO_JSON = {"export", "shrink"}
 """Verbs whose result is a file."""
 
 

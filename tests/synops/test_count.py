@@ -53,6 +53,8 @@ def test_cifar_net_of_the_paper():
     assert found.macs == 344_875_008
     assert found.macs_synoploss == 306_264_576
     assert found.synapses == 320_527_488
+    nominal = [row.fan_out_nominal for row in found.layers]
+    assert nominal == [864, 864, 432, 1728, 1728, 432, 1728, 192, 10]
 
 
 def test_mnist_dvs_net_of_the_paper():

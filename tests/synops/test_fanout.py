@@ -82,7 +82,7 @@ def test_cifar_net_has_the_published_connections():
 
 def test_nominal():
     assert nominal_fanout((8, 1, 3, 3)) == 72
-    assert nominal_fanout((192, 96, 3, 3), (2, 2), per_stride=True) == 432
+    assert nominal_fanout((192, 96, 3, 3), (2, 2)) == 432
     assert nominal_fanout((8, 1, 3, 3), groups=8) == 9
 
 

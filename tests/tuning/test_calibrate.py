@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 import dynapdeploy
@@ -74,8 +75,6 @@ def gesture_net() -> nn.Sequential:
 
 
 def with_weights(module: nn.Module, path) -> nn.Module:
-    import torch
-
     module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     return module.eval()
 
@@ -92,8 +91,6 @@ def bright_halves(labelled: bool = True) -> StillImages:
 
 def two_halves(scale: float) -> Source:
     """A net that adds up either half; its weights times ``scale``."""
-    import torch
-
     net = nn.Sequential(
         nn.Conv2d(1, 1, 1, bias=False),
         nn.ReLU(),
@@ -135,6 +132,37 @@ def test_a_spent_budget_is_told_and_leaves_the_plain_choice():
     plain = compilation.quantized.values()
     chosen = [result.quantizer(layer) for layer in compilation.network.layers]
     assert [q.threshold_high for q in chosen] == [q.threshold_high for q in plain]
+
+
+def test_with_the_sensor_calibration_sees_what_the_cores_get():
+    from dynapdeploy.chip.sensor import Sensor
+    from dynapdeploy.data.dataset import Sample
+    from dynapdeploy.events import make_events
+
+    class Camera:
+        """Two recordings of 128x128: events above (class 0) and below (class 1)."""
+
+        spec, split, kind, shape = "camera", "train", "events", (2, 128, 128)
+        classes, skipped, labels = ("above", "below"), (), np.array([0, 1])
+
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, index: int) -> Sample:
+            y = np.arange(64).repeat(8) + 64 * index
+            events = make_events(np.arange(512), np.arange(512) % 128, y, np.arange(512) % 2)
+            return Sample(str(index), index, events=events)
+
+    net = nn.Sequential(nn.Conv2d(1, 2, 16, bias=False), nn.ReLU())
+    with torch.no_grad():
+        net[0].weight.fill_(-1.0)
+        net[0].weight[0, :, :8] = net[0].weight[1, :, 8:] = 1.0
+    source = read_source(net, (1, 16, 16))
+    sensor = Sensor("merged", (4, 4), crop=(8, 24, 8, 24))
+    compilation = compile_source(source, sensor=sensor)
+    result, again = calibrate_source(source, compilation, Camera())
+    assert result.after.right == 2
+    assert again.image().sensor == sensor
 
 
 def test_convert_takes_a_data_set(data_folder):

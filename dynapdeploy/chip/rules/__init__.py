@@ -21,5 +21,5 @@ __all__ = ["RULES", "Finding", "Rule", "Subject", "check_rules"]
 
 
 def check_rules(subject: Subject):
-    """All findings of all rules about ``subject``, errors first within each rule's order."""
+    """All findings of all rules about ``subject``, errors first, each kind layer by layer."""
     return run(RULES, subject)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dynapdeploy.chip.changes import Change, What
+from dynapdeploy.chip.changes import SEVERAL, Change, What
 from dynapdeploy.chip.lower import Layer
 from dynapdeploy.chip.rules.rule import Finding, Subject, rule
 
@@ -34,13 +34,17 @@ def square_kernel(subject: Subject) -> Iterator[Finding]:
                 if same
                 else ""
             )
+            helped = same or not layer.covers_map
             yield Finding(
                 layer.name,
                 f"kernel {_size(layer.kernel)}; {subject.profile.name} has square kernels only",
                 actual=_size(layer.kernel),
                 limit="square",
-                fix=f"Use a {side}x{side} kernel{exact}.",
-                changes=(Change(layer.name, "kernel", side),),
+                fix=f"Use a {side}x{side} kernel{exact}."
+                if helped
+                else "It covers its whole map: make that square, or its sides differ by an even "
+                "number.",
+                changes=(Change(layer.name, "kernel", side),) if helped else (),
             )
 
 
@@ -57,12 +61,31 @@ def kernel_size(subject: Subject) -> Iterator[Finding]:
         if max(layer.kernel) > limit:
             yield Finding(
                 layer.name,
-                f"kernel {_size(layer.kernel)}; the largest of {subject.profile.name} is "
-                f"{limit}x{limit}",
+                f"kernel {_size(layer.kernel)}{' (its whole map)' if layer.covers_map else ''}; "
+                f"the largest of {subject.profile.name} is {limit}x{limit}",
                 actual=max(layer.kernel),
                 limit=limit,
-                changes=(Change(layer.name, "kernel", limit),),
+                changes=tuple(pooled_input(subject, layer, limit))
+                if layer.covers_map
+                else (Change(layer.name, "kernel", limit),),
+                otherwise=SEVERAL,
             )
+
+
+def pooled_input(subject: Subject, layer: Layer, largest: int) -> Iterator[Change]:
+    """Pooling of what feeds a layer that covers its map, for a map of at most ``largest`` pixels.
+
+    None where the input of the net feeds it, or maps that are joined.
+    """
+    feeding = subject.network.feeders(layer.name)
+    if layer.name in subject.network.entry or len({t.feature_shift for _, t in feeding}) != 1:
+        return
+    before, target = feeding[0]
+    for size in subject.profile.limits.pooling:
+        sides = [n // size for n in before.output_shape[1:]]
+        if size > target.pooling and min(sides) > 0 and max(sides) <= largest:
+            yield Change(before.name, "pooling", size)
+            return
 
 
 @rule("DYN012", "error")
@@ -159,7 +182,7 @@ def neuron_map(subject: Subject) -> Iterator[Finding]:
                 actual=f"{height}x{width}",
                 limit=f"{limit}x{limit}",
                 changes=tuple(_smaller_map(layer, limit, subject.profile.limits.strides)),
-                otherwise="No single change is enough: use a smaller map and fewer channels.",
+                otherwise=SEVERAL,
             )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dynapdeploy.chip.changes import Change
+from dynapdeploy.chip.changes import SEVERAL, Change
 from dynapdeploy.chip.lower import Layer
 from dynapdeploy.chip.memory import bias_words, bits, kernel_words, neuron_words
 from dynapdeploy.chip.place import Demand
-from dynapdeploy.chip.rules.geometry import extents_with
+from dynapdeploy.chip.profile import CoreMemory
+from dynapdeploy.chip.rules.geometry import extents_with, pooled_input
 from dynapdeploy.chip.rules.rule import Finding, Subject, rule
 
 
@@ -50,12 +51,12 @@ def kernel_memory(subject: Subject) -> Iterator[Finding]:
                 f"the largest core of {subject.profile.name} has {limit:,}",
                 actual=words,
                 limit=limit,
-                changes=tuple(_fewer_weights(layer, limit)),
-                otherwise="No single change is enough: use a smaller map and fewer channels.",
+                changes=tuple(_fewer_weights(subject, layer, limit)),
+                otherwise=SEVERAL,
             )
 
 
-def _fewer_weights(layer: Layer, limit: int) -> Iterator[Change]:
+def _fewer_weights(subject: Subject, layer: Layer, limit: int) -> Iterator[Change]:
     place = bits(layer.kernel[0] * layer.kernel[1])
     features = limit // (layer.channels << place)
     if features:
@@ -65,7 +66,10 @@ def _fewer_weights(layer: Layer, limit: int) -> Iterator[Change]:
         yield Change(layer.name, "channels", channels)
     for side in range(max(layer.kernel) - 1, 0, -1):
         if kernel_words(layer.channels, layer.features, (side, side)) <= limit:
-            yield Change(layer.name, "kernel", side)
+            if layer.covers_map:
+                yield from pooled_input(subject, layer, side)
+            else:
+                yield Change(layer.name, "kernel", side)
             return
 
 
@@ -88,7 +92,7 @@ def neuron_memory(subject: Subject) -> Iterator[Finding]:
                 actual=words,
                 limit=limit,
                 changes=tuple(_fewer_neurons(layer, limit, subject.profile.limits.strides)),
-                otherwise="No single change is enough: use a smaller map and fewer channels.",
+                otherwise=SEVERAL,
             )
 
 
@@ -151,7 +155,7 @@ def one_core(subject: Subject) -> Iterator[Finding]:
                 actual=f"{demand.kernel}/{demand.neuron}",
                 limit=_pairs(subject),
                 changes=tuple(_fits_one(layer, subject)),
-                otherwise="No single change is enough: use a smaller map and fewer channels.",
+                otherwise=SEVERAL,
             )
 
 
@@ -161,7 +165,7 @@ def _pairs(subject: Subject) -> str:
 
 
 def _fits_one(layer: Layer, subject: Subject) -> Iterator[Change]:
-    features, height, width = layer.output_shape
+    features = layer.features
     bias = layer.bias is not None
 
     def fits(features: int, kernel: tuple[int, int], extents: tuple[int, int]) -> bool:
@@ -173,12 +177,20 @@ def _fits_one(layer: Layer, subject: Subject) -> Iterator[Change]:
         )
         return any(demand.fits(core) for core in subject.profile.cores)
 
-    for fewer in range(features - 1, 0, -1):
-        if fits(fewer, layer.kernel, (height, width)):
-            yield Change(layer.name, "features", fewer)
-            break
+    most = max(_most_features(layer, core) for core in subject.profile.cores)
+    if most:
+        yield Change(layer.name, "features", most)
     for step in sorted(subject.profile.limits.strides):
         extents = extents_with(layer, stride=(step, step))
         if step > max(layer.stride) and min(extents) > 0 and fits(features, layer.kernel, extents):
             yield Change(layer.name, "stride", (step, step))
             break
+
+
+def _most_features(layer: Layer, core: CoreMemory) -> int:
+    """Output channels with which the layer fits the core; 0 if it never does."""
+    _, height, width = layer.output_shape
+    kernel = core.kernel // (layer.channels << bits(layer.kernel[0] * layer.kernel[1]))
+    whole = 1 << (kernel.bit_length() - 1) if kernel else 0
+    neuron = core.neuron >> (bits(height) + bits(width))
+    return min(whole, neuron, core.bias if layer.bias is not None else neuron)

@@ -60,7 +60,8 @@ def zero_bound(subject: Subject) -> Iterator[Finding]:
     3.2.4.6.3.
     """
     for layer in subject.layers:
-        if layer.neuron.lower_bound == 0:
+        quantized = subject.quantized.get(layer.name)
+        if layer.neuron.lower_bound == 0 and (quantized is None or quantized.threshold_low != 0):
             yield Finding(
                 layer.name,
                 "lower bound 0; the chip has a fault there, threshold_low becomes -1",

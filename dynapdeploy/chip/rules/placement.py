@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dynapdeploy.chip.changes import Change
+from dynapdeploy.chip.changes import SEVERAL, Change
 from dynapdeploy.chip.memory import bias_words, bits, kernel_words, neuron_words
 from dynapdeploy.chip.place import Demand, place
 from dynapdeploy.chip.rules.rule import Finding, Subject, rule
@@ -16,28 +16,36 @@ def placement(subject: Subject) -> Iterator[Finding]:
 
     Each layer may fit some core while several compete for the same ones.
     """
-    found = subject.placement
     hopeless = {
         name
         for name, demand in subject.demands.items()
         if not any(demand.fits(core) for core in subject.profile.cores)
     } | {name for name in subject.pinned if not _pin_holds(subject, name)}
-    layers = [name for name in found.competing if name not in hopeless]
-    pinned = [name for name in layers if name in subject.pinned]
-    if len(layers) <= len(found.contested) and not pinned:
-        return
-    cores = ", ".join(map(str, found.contested)) or "none"
-    chosen = "".join(f" ({name} was pinned to core {subject.pinned[name]})" for name in pinned)
-    if layers:
+    for shortage in subject.placement.shortages:
+        layers = [name for name in shortage.layers if name not in hopeless]
+        count = len(shortage.cores)
+        if len(layers) <= count or count == len(subject.profile.cores):
+            continue
+        pinned = [name for name in layers if name in subject.pinned]
+        chosen = "".join(f" ({name} was put on core {subject.pinned[name]})" for name in pinned)
+        changes = tuple(_smaller_one(subject, layers))
         yield Finding(
             ", ".join(layers),
-            f"{len(layers)} layers can only use {len(found.contested)} cores of "
-            f"{subject.profile.name} ({cores}){chosen}",
+            f"{len(layers)} layers can only use {count} core{'' if count == 1 else 's'} of "
+            f"{subject.profile.name} ({', '.join(map(str, shortage.cores))}){chosen}; "
+            f"{_needs(subject, layers)}",
             actual=len(layers),
-            limit=len(found.contested),
-            fix=_untangling(subject, layers, pinned),
-            changes=tuple(_smaller_one(subject, layers)),
+            limit=count,
+            fix=_untangling(changes, pinned),
+            changes=changes,
         )
+
+
+def _needs(subject: Subject, layers: list[str]) -> str:
+    """Kernel and neuron memory of each, for the reader to see why."""
+    demands = ((name, subject.demands[name]) for name in layers)
+    each = ", ".join(f"{name}: {d.kernel:,} and {d.neuron:,}" for name, d in demands)
+    return f"words of kernel and neuron memory needed: {each}"
 
 
 def _pin_holds(subject: Subject, name: str) -> bool:
@@ -77,14 +85,14 @@ def chosen_core(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _untangling(subject: Subject, layers: list[str], pinned: list[str]) -> str:
-    ways = [f"{c.layer} with {c.text}" for c in _smaller_one(subject, layers)]
-    ways += ["other cores for the pinned layers"] if pinned else []
-    return f"Use {', or '.join(ways)}." if ways else "Make several of them smaller."
+def _untangling(changes: tuple[Change, ...], pinned: list[str]) -> str:
+    ways = [change.text_for(None) for change in changes]
+    ways += ["another --core for " + " or ".join(pinned)] if pinned else []
+    return f"Use {', or '.join(ways)}." if ways else SEVERAL
 
 
 def _smaller_one(subject: Subject, names: list[str]) -> Iterator[Change]:
-    """For each layer the most output channels with which all layers find cores."""
+    """For each layer the most output channels with which all of ``names`` find cores."""
     ends = [layer for layer in subject.layers if any(t.layer is None for t in layer.targets)]
     for layer in subject.layers:
         if layer.name not in names or layer in ends:
@@ -100,7 +108,7 @@ def _smaller_one(subject: Subject, names: list[str]) -> Iterator[Change]:
             )
             demands = list({**subject.demands, layer.name: smaller}.values())
             found = place(demands, subject.profile, pinned=subject.pinned)
-            if not found.competing:
+            if not any(set(names) & set(shortage.layers) for shortage in found.shortages):
                 yield Change(layer.name, "features", features)
                 break
             features //= 2

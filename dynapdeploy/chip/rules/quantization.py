@@ -81,15 +81,18 @@ def zeroed_weights(subject: Subject) -> Iterator[Finding]:
     """
     for name, layer in subject.quantized.items():
         if layer.zeroed > LARGE_SHARE_ZEROED:
-            largest = float(np.abs(layer.layer.weight).max())
-            median = float(np.median(np.abs(layer.layer.weight)))
+            magnitudes = np.abs(layer.layer.weight)
+            reach = int(np.abs(layer.weights.astype(int)).max(initial=0))
             yield Finding(
                 name,
-                f"{layer.zeroed:.0%} of its nonzero weights became 0 (largest weight "
-                f"{largest:.3g}, median {median:.3g})",
+                f"{layer.zeroed:.1%} of its nonzero weights became 0 (largest weight "
+                f"{magnitudes.max():.3g}, now {reach} of 127; median {np.median(magnitudes):.3g})",
                 actual=round(layer.zeroed, 4),
                 limit=LARGE_SHARE_ZEROED,
-                fix="Clip the outliers in training, or convert with --calibrate.",
+                fix="Clip the outliers in training, or convert with --calibrate."
+                if reach >= FEW_LEVELS
+                else "Use the default quantizer, or a threshold and a lower bound nearer to the "
+                "weights: 16 bits of those take all the range.",
             )
 
 
@@ -106,12 +109,16 @@ def dead_channels(subject: Subject) -> Iterator[Finding]:
         dead = np.flatnonzero(~living)
         if len(dead):
             shown = ", ".join(map(str, dead[:8])) + (", ..." if len(dead) > 8 else "")
+            lost = int(np.any(layer.layer.weight[dead] > 0, axis=(1, 2, 3)).sum())
             yield Finding(
                 name,
-                f"{len(dead)} of {len(living)} output channels can never fire ({shown})",
+                f"{len(dead)} of {len(living)} output channels can never fire ({shown})"
+                + (f"; {lost} of them could before quantization" if lost else ""),
                 actual=len(dead),
                 limit=0,
-                fix="Remove them, or train longer.",
+                fix="Remove them, or train longer."
+                if not lost
+                else "Clip the outliers in training, or convert with --calibrate.",
             )
 
 

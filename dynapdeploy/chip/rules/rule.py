@@ -64,7 +64,9 @@ class Finding:
     @property
     def advice(self) -> str:
         """What to do about it, in words."""
-        return self.fix or (use_one_of(self.changes) if self.changes else self.otherwise)
+        return self.fix or (
+            use_one_of(self.changes, self.layer) if self.changes else self.otherwise
+        )
 
 
 Check = Callable[[Subject], Iterator[Finding]]
@@ -113,7 +115,7 @@ def catalogue(*modules: ModuleType) -> tuple[Rule, ...]:
 
 
 def run(rules: Sequence[Rule], subject: Subject) -> list[Diagnostic]:
-    """Apply every rule and return all that they say, errors first."""
+    """Apply every rule and return all that they say: errors first, then layer by layer."""
     diagnostics = [
         Diagnostic(
             rule=entry.number,
@@ -130,4 +132,5 @@ def run(rules: Sequence[Rule], subject: Subject) -> list[Diagnostic]:
         for finding in entry.check(subject)
     ]
     weight = {"error": 0, "warning": 1, "advice": 2}
-    return sorted(diagnostics, key=lambda d: weight[d.severity])
+    place = {layer.name: i for i, layer in enumerate(subject.layers)}
+    return sorted(diagnostics, key=lambda d: (weight[d.severity], place.get(d.layer or "", -1)))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from dynapdeploy.chip.changes import Change
 from dynapdeploy.chip.rules.rule import Finding, Subject, rule
 
 SENSOR_CHANNELS = 2
+RUNNABLE = "convolution or linear, ReLU or IAF, sum or average pooling"
 
 
 @rule("DYN001", "error")
@@ -21,10 +23,12 @@ def runnable(subject: Subject) -> Iterator[Finding]:
     for obstacle in subject.network.obstacles:
         yield Finding(
             obstacle.node,
-            f"{obstacle.kind} cannot run on {subject.profile.name}: {obstacle.reason}",
+            obstacle.reason
+            if obstacle.fix
+            else f"{obstacle.kind} cannot run on {subject.profile.name}: {obstacle.reason}",
             actual=obstacle.kind,
-            limit="convolution or linear, ReLU or IAF, sum or average pooling",
-            fix=f"Remove {obstacle.node} or replace it by one of these.",
+            limit=RUNNABLE,
+            fix=obstacle.fix or f"Leave it out, or take what a core runs: {RUNNABLE}.",
         )
 
 
@@ -48,19 +52,25 @@ def spiking_output(subject: Subject) -> Iterator[Finding]:
 def destinations(subject: Subject) -> Iterator[Finding]:
     """A core sends its spikes to at most two destinations.
 
-    The chip's output counts as one. Source: samna ``CnnLayerConfig.destinations`` has two entries.
+    The chip's output counts as one. A layer that takes the same spikes through two pools, or at two
+    places among its channels, counts twice. Source: samna ``CnnLayerConfig.destinations`` has two
+    entries.
     """
     limit = subject.profile.limits.destinations
     for layer in subject.layers:
         if len(layer.targets) > limit:
-            names = ", ".join(target.layer or "the output" for target in layer.targets)
+            counts = Counter(target.layer or "the output" for target in layer.targets)
+            names = ", ".join(n if k == 1 else f"{n} {k} times" for n, k in counts.items())
+            twice = [n for n, k in counts.items() if k > 1]
             yield Finding(
                 layer.name,
                 f"{len(layer.targets)} destinations ({names}); a core of {subject.profile.name} "
                 f"has at most {limit}",
                 actual=len(layer.targets),
                 limit=limit,
-                fix=f"Let at most {limit} layers take its spikes.",
+                fix=f"Let {' and '.join(twice)} take its spikes once only."
+                if len(counts) <= limit
+                else f"Let at most {limit} layers take its spikes.",
             )
 
 

@@ -62,6 +62,7 @@ class Quantization(Part):
     clipped: Fraction
     effective_bits: float
     signal_to_noise_db: float | None
+    worst_channel_db: float | None
 
 
 class PlacedLayer(Part):
