@@ -117,7 +117,7 @@ Examples:
     help="Processes side by side.  [default: one per processor core]",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler in place of this machine.")
-@click.option("--resume", is_flag=True, help="Go on with what is in the folder.")
+@click.option("--resume", is_flag=True, help="Go on with what is in the folder, if anything.")
 @format_option()
 def command(
     data, model, output, target_synops, target_energy, target_ratio, chain, nets, factor, seeds,

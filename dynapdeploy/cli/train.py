@@ -122,7 +122,7 @@ Examples:
     help="Of torch; recorded in the run.  [default: the model's]",
 )
 @click.option("--strict", is_flag=True, help="Refuse damaged recordings instead of skipping them.")
-@click.option("--resume", is_flag=True, help="Go on from the folder's last checkpoint.")
+@click.option("--resume", is_flag=True, help="Go on from the folder's last checkpoint, if any.")
 @format_option()
 def command(
     output, mode, resume, style, target_energy, **chosen

@@ -53,7 +53,7 @@ def sweep(
     the same files on one kind of machine, whatever the workers, killed and resumed or not.
 
     Args:
-        resume: go on with what is in ``folder``; the plan must be the same.
+        resume: go on with what is in ``folder``, if anything; the plan must be the same.
         workers: processes of this machine.
         scheduler: address of a Dask scheduler in place of this machine; ``folder`` and the data
             must lie where its workers find them under the same path.
@@ -61,7 +61,6 @@ def sweep(
 
     Raises:
         InputError: ``folder`` holds a sweep and ``resume`` was not asked for, or another plan.
-        SourceError: nothing to resume.
         EnvironmentLacks: the cluster cannot be used, or is gone.
         OutputError: ``folder`` cannot be written, or another process works in it.
         DeployError: no net could be trained; the first reason.
@@ -115,8 +114,6 @@ def load_sweep(folder) -> Sweep:
 def _check_plan(plan: SweepPlan, folder: Path, resume: bool) -> None:
     path = folder / PLAN
     if not path.exists():
-        if resume:
-            raise SourceError(f"{folder}: there is no sweep to resume, {PLAN} is missing")
         return
     if not resume:
         raise InputError(

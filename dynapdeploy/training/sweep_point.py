@@ -20,7 +20,6 @@ from dynapdeploy.data import draw, open_dataset, readable
 from dynapdeploy.data.coding import encode
 from dynapdeploy.errors import CheckFailed, DataError, SourceError
 from dynapdeploy.files import write_text
-from dynapdeploy.training import checkpoint
 from dynapdeploy.training.accuracy import accuracy
 from dynapdeploy.training.baselines import scale_first_weights
 from dynapdeploy.training.emulated import chip_image, spike_counts
@@ -49,8 +48,7 @@ def train_point(arguments: Mapping[str, Any], place: Mapping[str, str]) -> dict[
     with _ONE_AT_A_TIME:
         start = load_run(place["before"]) if "before" in place else None
         settings = _settings(arguments, place)
-        known = checkpoint.FILE in _names(folder)
-        run = train(settings, folder, resume=known, start=start)
+        run = train(settings, folder, resume=True, start=start)
         row = {
             "seed": settings.seed,
             "target_synops": run.metrics["target_synops"],
@@ -82,10 +80,6 @@ def finished_point(arguments: Mapping[str, Any], place: Mapping[str, str]) -> di
 
 def _key(arguments: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(dict(arguments), sort_keys=True).encode()).hexdigest()
-
-
-def _names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
 
 
 def _settings(arguments: Mapping[str, Any], place: Mapping[str, str]) -> TrainingSettings:

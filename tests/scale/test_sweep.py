@@ -119,8 +119,6 @@ def test_bad_plans_and_folders(plan, tmp_path):
         geometric(1, 0, 5)
     with pytest.raises(InputError):
         falling(1, 1.5, 5)
-    with pytest.raises(SourceError, match="no sweep to resume"):
-        sweep(plan(), tmp_path / "none", resume=True)
     with pytest.raises(InputError, match="the input alone costs"):
         sweep(plan((0.001,)), tmp_path / "refused")
     (tmp_path / "sweep.json").write_text("[" * 100_000)
