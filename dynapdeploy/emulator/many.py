@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from dynapdeploy.processors import processors
 
 AHEAD = 4
 """Recordings per thread that are read before their turn has come."""
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def emulate_many(
@@ -87,17 +90,24 @@ def emulate_each(
         finally:
             chips.append(chip)
 
-    return map(run, recordings) if workers == 1 else _threaded(run, recordings, workers)
+    return in_threads(run, recordings, workers)
+
+
+def in_threads(
+    run: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Iterator[Result]:
+    """``map(run, items)`` by threads: results in order, items drawn :data:`AHEAD` per thread."""
+    return map(run, items) if workers == 1 else _threaded(run, items, workers)
 
 
 def _threaded(
-    run: Callable[[np.ndarray], Emulation], recordings: Iterable[np.ndarray], workers: int
-) -> Iterator[Emulation]:
-    ahead: deque[Future[Emulation]] = deque()
+    run: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Iterator[Result]:
+    ahead: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
-            for events in recordings:
-                ahead.append(pool.submit(run, events))
+            for item in items:
+                ahead.append(pool.submit(run, item))
                 if len(ahead) >= AHEAD * workers:
                     yield ahead.popleft().result()
             while ahead:
