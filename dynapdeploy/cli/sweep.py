@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dynapdeploy.cli.options import FiniteRange, format_option, verb
+from dynapdeploy.cli.options import FiniteRange, format_option, parts_options, verb
 
 MOST_TARGETS = 10_000
 
@@ -61,7 +61,6 @@ Examples:
     "--data", required=True, metavar="KIND:PATH", help="Data set, as digits or nmnist:PATH."
 )
 @click.option("--model", required=True, metavar="M", help="Known model, or file.py:factory.")
-@click.option("-o", "--output", required=True, metavar="DIR", help="Folder for the sweep.")
 @click.option("--target-synops", type=Targets(), help="SynOps per sample: A,B,C or FROM:TO:COUNT.")
 @click.option("--target-energy", type=Targets(), help="The same in joules, at 1e-11 J per SynOp.")
 @click.option(
@@ -111,13 +110,7 @@ Examples:
 )
 @click.option("--threads", type=click.IntRange(1), help="Of torch, per net; recorded.")
 @click.option("--strict", is_flag=True, help="Refuse damaged recordings instead of skipping them.")
-@click.option(
-    "--workers",
-    type=click.IntRange(1),
-    help="Processes side by side.  [default: one per processor core]",
-)
-@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler in place of this machine.")
-@click.option("--resume", is_flag=True, help="Go on with what is in the folder, if anything.")
+@parts_options(required=True)
 @format_option()
 def command(
     data, model, output, target_synops, target_energy, target_ratio, chain, nets, factor, seeds,

@@ -57,6 +57,10 @@ class Tally:
         }
 
 
+_SUMS = (
+    "samples", "labelled", "correct", "undecided", "events", "duration_us", "stable_events",
+    "stable_synops",
+)  # fmt: skip
 _PER_CORE = ("spikes", "synops", "dropped", "peaks")
 
 
@@ -74,10 +78,7 @@ def tally_from(values: Mapping[str, Any]) -> Tally:
 def tally(image: ChipImage, outcomes: Iterable[Outcome]) -> Tally:
     """Sum up; no outcome is kept."""
     cores = [core.core for core in image.cores]
-    sums = dict.fromkeys(
-        ("samples", "labelled", "correct", "undecided", "events", "duration_us",
-         "stable_events", "stable_synops", "longest_us"), 0,
-    )  # fmt: skip
+    sums = dict.fromkeys((*_SUMS, "longest_us"), 0)
     per_core = {name: dict.fromkeys(cores, 0) for name in ("spikes", "synops", "dropped")}
     peaks: dict[int, tuple[int, str | None]] = dict.fromkeys(cores, (0, None))
     stable_us: list[int] = []
@@ -111,13 +112,9 @@ def tally(image: ChipImage, outcomes: Iterable[Outcome]) -> Tally:
                 if now != right:
                     turns[at] = turns.get(at, 0) + (1 if now else -1)
                 right = now
-    return Tally(
-        **sums,
-        **per_core,
-        peaks=peaks,
-        stable_us=np.array(stable_us, np.int64),
-        turns=_sorted(turns),
-    )
+    whole: dict[str, Any] = {**sums, **per_core, "peaks": peaks}
+    rising = np.array(sorted(turns.items()), np.int64).reshape(-1, 2).T
+    return Tally(**whole, stable_us=np.array(stable_us, np.int64), turns=rising)
 
 
 def merged(tallies: Iterable[Tally]) -> Tally:
@@ -143,14 +140,6 @@ def merged(tallies: Iterable[Tally]) -> Tally:
     times, place = np.unique(at, return_inverse=True)
     total = np.zeros(len(times), np.int64)
     np.add.at(total, place, change)
-    return Tally(**{**found, "stable_us": np.concatenate(stable), "turns": np.stack([times, total])})
-
-
-_SUMS = (
-    "samples", "labelled", "correct", "undecided", "events", "duration_us", "stable_events",
-    "stable_synops",
-)  # fmt: skip
-
-
-def _sorted(turns: Mapping[int, int]) -> np.ndarray:
-    return np.array(sorted(turns.items()), np.int64).reshape(-1, 2).T
+    return Tally(
+        **{**found, "stable_us": np.concatenate(stable), "turns": np.stack([times, total])}
+    )

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dynapdeploy.errors import DeployError, EnvironmentLacks, InputError, SourceError
+from dynapdeploy.errors import DeployError, EnvironmentLacks, SourceError
 from dynapdeploy.files import write_text
-from dynapdeploy.lock import locked_folder
-from dynapdeploy.scale import Piece, run_pieces
+from dynapdeploy.scale import Piece, planned_folder, run_pieces
 from dynapdeploy.training.sweep_curve import plot_sweep
 from dynapdeploy.training.sweep_plan import SweepPlan, pieces
-from dynapdeploy.training.sweep_point import finished_point
+from dynapdeploy.training.sweep_point import forget_if_damaged
 
-PLAN, RECORD, TABLE, CURVE = "plan.json", "sweep.json", "sweep.csv", "sweep.png"
+RECORD, TABLE, CURVE = "sweep.json", "sweep.csv", "sweep.png"
 SCHEMA_VERSION = 1
 COLUMNS = ("name", "seed", "status", "target_synops", "accuracy", "synops_per_sample", "factor")
 
@@ -65,19 +64,15 @@ def sweep(
         OutputError: ``folder`` cannot be written, or another process works in it.
         DeployError: no net could be trained; the first reason.
     """
-    with locked_folder(Path(folder).absolute(), (PLAN, RECORD, TABLE, CURVE)) as folder:
-        _check_plan(plan, folder, resume)
-        write_text(folder / PLAN, json.dumps(plan.as_dict(), indent=2) + "\n")
+    what = {"command": "sweep", **plan.as_dict()}
+    with planned_folder(folder, what, resume, (RECORD, TABLE, CURVE)) as folder:
         tell = progress or (lambda stage, done, total, text: None)
         todo, found = pieces(plan, folder), {}
-        for piece in todo:
-            row = finished_point(piece.arguments, piece.place) if resume else None
-            if row is not None:
-                found[piece.name] = _row(piece, "done", row)
-        left = [piece for piece in todo if piece.name not in found]
-        tell("sweep", len(found), len(todo), "")
+        tell("sweep", 0, len(todo), "")
         refused: list[DeployError] = []
-        for piece, result in run_pieces(left, workers=workers, scheduler=scheduler):
+        for piece in todo:
+            forget_if_damaged(piece)
+        for piece, result in run_pieces(todo, workers=workers, scheduler=scheduler):
             if isinstance(result, EnvironmentLacks) or not isinstance(result, dict | DeployError):
                 raise result
             if isinstance(result, DeployError):
@@ -109,27 +104,6 @@ def load_sweep(folder) -> Sweep:
     except (ValueError, KeyError, TypeError, RecursionError) as fault:
         raise SourceError(f"{path}: damaged, or not the record of a sweep ({fault})") from fault
     return Sweep(Path(folder), rows)
-
-
-def _check_plan(plan: SweepPlan, folder: Path, resume: bool) -> None:
-    path = folder / PLAN
-    if not path.exists():
-        return
-    if not resume:
-        raise InputError(
-            f"{folder}: it holds a sweep already; --resume goes on with it, "
-            "or choose another folder"
-        )
-    try:
-        before = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError) as fault:
-        raise SourceError(f"{path}: damaged or unreadable ({fault})") from fault
-    now = json.loads(json.dumps(plan.as_dict()))
-    changed = [
-        name for name in now if not isinstance(before, dict) or before.get(name) != now[name]
-    ]
-    if changed:
-        raise InputError(f"{folder}: cannot resume with another {', '.join(changed)}")
 
 
 def _row(piece: Piece, status: str, figures: dict[str, Any]) -> dict[str, Any]:

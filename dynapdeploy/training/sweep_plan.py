@@ -17,6 +17,7 @@ UNITS = ("synops", "energy_j", "ratio")
 SCALE_UPS = (1.5, 2.0)
 """Factors of the first layer's weights that each net is tested with besides (Sorbaro et al. 2020,
 section 2.4.3)."""
+POINT = "point.json"
 TASK = "dynapdeploy.training.sweep_point:train_point"
 
 
@@ -83,7 +84,8 @@ def pieces(plan: SweepPlan, folder: Path) -> list[Piece]:
                 "chain": plan.targets[: number + 1] if plan.chain else None,
                 "scale_ups": plan.scale_ups,
             }
-            found.append(Piece(_name(seed, number), TASK, arguments, place, before))
+            record = str(folder / _name(seed, number) / POINT)
+            found.append(Piece(_name(seed, number), TASK, arguments, place, record, before))
     return found
 
 

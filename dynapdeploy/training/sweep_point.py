@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from dynapdeploy.chip.image import ChipImage
 from dynapdeploy.data import draw, open_dataset, readable
 from dynapdeploy.data.coding import encode
 from dynapdeploy.errors import CheckFailed, DataError, SourceError
-from dynapdeploy.files import write_text
+from dynapdeploy.scale.piece import Piece, kept
 from dynapdeploy.training.accuracy import accuracy
 from dynapdeploy.training.baselines import scale_first_weights
 from dynapdeploy.training.emulated import chip_image, spike_counts
@@ -28,14 +26,9 @@ from dynapdeploy.training.settings import TrainingSettings
 from dynapdeploy.training.trainer import train
 from dynapdeploy.training.tuning_stage import MEASURED_SYNOPS
 
-POINT = "point.json"
-SCHEMA_VERSION = 1
-_ONE_AT_A_TIME = threading.Lock()
-"""Training uses torch's global state; workers of Dask may have several threads."""
-
 
 def train_point(arguments: Mapping[str, Any], place: Mapping[str, str]) -> dict[str, Any]:
-    """Train one net, or go on with it, and write ``point.json``; the row of the sweep's table.
+    """Train one net, or go on with it; the row of the sweep's table.
 
     Args:
         arguments: ``settings``, ``target`` in ``unit``, ``chain`` (targets up to this one, None
@@ -45,41 +38,31 @@ def train_point(arguments: Mapping[str, Any], place: Mapping[str, str]) -> dict[
     Raises as :func:`dynapdeploy.training.trainer.train`.
     """
     folder = Path(place["folder"])
-    with _ONE_AT_A_TIME:
-        start = load_run(place["before"]) if "before" in place else None
-        settings = _settings(arguments, place)
-        run = train(settings, folder, resume=True, start=start)
-        row = {
-            "seed": settings.seed,
-            "target_synops": run.metrics["target_synops"],
-            **_headline(run),
-            "stages": run.metrics["stages"],
-            "scaled": scaled_figures(run, arguments["scale_ups"]),
-            "weights_sha256": hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
-        }
-    content = {"schema_version": SCHEMA_VERSION, "key": _key(arguments), "row": row}
-    write_text(folder / POINT, json.dumps(content, indent=2) + "\n")
-    return row
+    start = load_run(place["before"]) if "before" in place else None
+    settings = _settings(arguments, place)
+    run = train(settings, folder, resume=True, start=start)
+    return {
+        "seed": settings.seed,
+        "target_synops": run.metrics["target_synops"],
+        **_headline(run),
+        "stages": run.metrics["stages"],
+        "scaled": scaled_figures(run, arguments["scale_ups"]),
+        "weights_sha256": _digest(folder),
+    }
 
 
-def finished_point(arguments: Mapping[str, Any], place: Mapping[str, str]) -> dict[str, Any] | None:
-    """The row of a net that is done already, None where it is not, or was asked for otherwise."""
+def forget_if_damaged(piece: Piece) -> None:
+    """Remove the record of a net whose weights are not those that it vouches for."""
+    row = kept(piece)
+    if row is not None and row.get("weights_sha256") != _digest(Path(piece.place["folder"])):
+        Path(piece.record).unlink()
+
+
+def _digest(folder: Path) -> str | None:
     try:
-        content = json.loads((Path(place["folder"]) / POINT).read_text())
-        row = content["row"]
-        digest = hashlib.sha256((Path(place["folder"]) / WEIGHTS).read_bytes()).hexdigest()
-        same = (
-            content["schema_version"] == SCHEMA_VERSION
-            and content["key"] == _key(arguments)
-            and row["weights_sha256"] == digest
-        )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    except OSError:
         return None
-    return row if same else None
-
-
-def _key(arguments: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(dict(arguments), sort_keys=True).encode()).hexdigest()
 
 
 def _settings(arguments: Mapping[str, Any], place: Mapping[str, str]) -> TrainingSettings:
