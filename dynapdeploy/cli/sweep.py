@@ -108,7 +108,11 @@ Examples:
     show_default=True,
     help="Where to train.",
 )
-@click.option("--threads", type=click.IntRange(1), help="Of torch, per net; recorded.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    help="Of torch, per net; recorded.  [default: those of train, shared among the nets]",
+)
 @click.option("--strict", is_flag=True, help="Refuse damaged recordings instead of skipping them.")
 @parts_options(required=True)
 @format_option()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -13,9 +14,9 @@ from typing import Any
 from dynapdeploy.errors import DeployError, EnvironmentLacks, SourceError
 from dynapdeploy.files import write_text
 from dynapdeploy.scale import Piece, planned_folder, run_pieces
+from dynapdeploy.scale.piece import kept
 from dynapdeploy.training.sweep_curve import plot_sweep
 from dynapdeploy.training.sweep_plan import SweepPlan, pieces
-from dynapdeploy.training.sweep_point import forget_if_damaged
 
 RECORD, TABLE, CURVE = "sweep.json", "sweep.csv", "sweep.png"
 SCHEMA_VERSION = 1
@@ -71,7 +72,7 @@ def sweep(
         tell("sweep", 0, len(todo), "")
         refused: list[DeployError] = []
         for piece in todo:
-            forget_if_damaged(piece)
+            _forget_if_damaged(piece)
         for piece, result in run_pieces(todo, workers=workers, scheduler=scheduler):
             if isinstance(result, EnvironmentLacks) or not isinstance(result, dict | DeployError):
                 raise result
@@ -104,6 +105,21 @@ def load_sweep(folder) -> Sweep:
     except (ValueError, KeyError, TypeError, RecursionError) as fault:
         raise SourceError(f"{path}: damaged, or not the record of a sweep ({fault})") from fault
     return Sweep(Path(folder), rows)
+
+
+def _forget_if_damaged(piece: Piece) -> None:
+    """Remove the record of a net whose weights are not those that it vouches for."""
+    row = kept(piece)
+    if row is None:
+        return
+    from dynapdeploy.training.run import WEIGHTS
+
+    try:
+        digest = hashlib.sha256((Path(piece.place["folder"]) / WEIGHTS).read_bytes()).hexdigest()
+    except OSError:
+        digest = ""
+    if row.get("weights_sha256") != digest:
+        Path(piece.record).unlink()
 
 
 def _row(piece: Piece, status: str, figures: dict[str, Any]) -> dict[str, Any]:

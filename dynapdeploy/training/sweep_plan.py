@@ -67,8 +67,12 @@ class SweepPlan:
 
 
 def pieces(plan: SweepPlan, folder: Path) -> list[Piece]:
-    """One piece per net; in a chain each waits for the one before it."""
-    threads = plan.settings.recipe.threads
+    """One piece per net; in a chain each waits for the one before it.
+
+    Torch's threads, which have a say in the result, follow from plan and machine, not from who does
+    the work.
+    """
+    threads = plan.settings.threads or _threads(plan)
     found = []
     for seed in plan.seeds:
         for number, target in enumerate(plan.targets):
@@ -87,6 +91,12 @@ def pieces(plan: SweepPlan, folder: Path) -> list[Piece]:
             record = str(folder / _name(seed, number) / POINT)
             found.append(Piece(_name(seed, number), TASK, arguments, place, record, before))
     return found
+
+
+def _threads(plan: SweepPlan) -> int:
+    """Those of one net alone, shared among the nets that can be trained side by side."""
+    side_by_side = len(plan.seeds) * (1 if plan.chain else len(plan.targets))
+    return max(1, plan.settings.recipe.threads // side_by_side)
 
 
 def _name(seed: int, number: int) -> str:

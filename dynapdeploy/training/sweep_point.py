@@ -17,7 +17,6 @@ from dynapdeploy.chip.image import ChipImage
 from dynapdeploy.data import draw, open_dataset, readable
 from dynapdeploy.data.coding import encode
 from dynapdeploy.errors import CheckFailed, DataError, SourceError
-from dynapdeploy.scale.piece import Piece, kept
 from dynapdeploy.training.accuracy import accuracy
 from dynapdeploy.training.baselines import scale_first_weights
 from dynapdeploy.training.emulated import chip_image, spike_counts
@@ -47,22 +46,8 @@ def train_point(arguments: Mapping[str, Any], place: Mapping[str, str]) -> dict[
         **_headline(run),
         "stages": run.metrics["stages"],
         "scaled": scaled_figures(run, arguments["scale_ups"]),
-        "weights_sha256": _digest(folder),
+        "weights_sha256": hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
     }
-
-
-def forget_if_damaged(piece: Piece) -> None:
-    """Remove the record of a net whose weights are not those that it vouches for."""
-    row = kept(piece)
-    if row is not None and row.get("weights_sha256") != _digest(Path(piece.place["folder"])):
-        Path(piece.record).unlink()
-
-
-def _digest(folder: Path) -> str | None:
-    try:
-        return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
-    except OSError:
-        return None
 
 
 def _settings(arguments: Mapping[str, Any], place: Mapping[str, str]) -> TrainingSettings:
