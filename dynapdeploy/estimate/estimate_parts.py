@@ -42,6 +42,7 @@ def estimate_in_parts(
         selection,
         workers,
         {"window_us": window_us},
+        exact=True,
         runs=[None, *(asdict(jitter) for jitter in jitters)],
         progress=(lambda done, _: progress(done)) if progress else None,
     )

@@ -24,6 +24,8 @@ from dynapdeploy.scale import Piece, planned_folder, run_pieces
 
 SAMPLES = 32
 """Samples of a part. Float sums depend on it, so it is the same wherever a part is done."""
+MOST_PARTS = 4000
+"""Where results add up exactly, larger parts keep the number of parts below twice this."""
 IMAGE, PARTS = "image.dynap", "parts"
 
 
@@ -53,6 +55,7 @@ def in_parts(
     *,
     place: Mapping[str, str] | None = None,
     runs: Sequence[Any] = (None,),
+    exact: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Dataset, list[list[dict[str, Any]]]]:
     """Have every part of the samples done by ``task``, once for each of ``runs``.
@@ -61,6 +64,7 @@ def in_parts(
         task: see :class:`dynapdeploy.scale.Piece`; it finds its samples by :func:`samples_of`, the
             image by :func:`image_of`, and its run as ``arguments["run"]``.
         arguments, place: more for the task.
+        exact: what the task gives back adds up the same whatever the parts, so they may be large.
         progress: called with the number of samples done so far and of all, over all runs.
 
     Returns:
@@ -80,16 +84,16 @@ def in_parts(
         "selection": asdict(selection),
         "samples": identity(dataset),
     }
-    command = task.rpartition(":")[2]
-    plan = {"command": command, "part": SAMPLES, "runs": list(runs), **what}
+    size = max(SAMPLES, len(dataset) // MOST_PARTS) if exact else SAMPLES
+    plan = {"command": task.rpartition(":")[2], "part": size, "runs": list(runs), **what}
     with planned_folder(workers.folder, plan, workers.resume, (IMAGE,)) as folder:
         write_bytes(folder / IMAGE, content)
         output_folder(folder / PARTS)
         found: dict[str, dict[str, Any]] = {}
         pieces = []
         for number, run in enumerate(runs):
-            for first in range(0, len(dataset), SAMPLES):
-                last = min(first + SAMPLES, len(dataset))
+            for first in range(0, len(dataset), size):
+                last = min(first + size, len(dataset))
                 name = f"{number}-{first:08d}"
                 pieces.append(
                     Piece(
