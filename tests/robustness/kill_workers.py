@@ -4,8 +4,9 @@
     python tests/robustness/kill_workers.py sweep --kills 10
     python tests/robustness/kill_workers.py estimate --kills 10 --dask
 
-Two workers do the parts of an estimate, or the nets of a sweep; every 0.2 to 3 seconds one of them
-dies. Runs are begun, each in a new folder, until all kills are spent.
+Two workers do the parts of an estimate, or the nets of a sweep; each dies when it has used a random
+share of six seconds of processor time. Runs are begun, each in a new folder, until all kills are
+spent.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import psutil
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 sys.path.insert(0, str(ROOT))
+LONGEST_LIFE_S = 6.0
 Work = Callable[[Path, str | None], str]
 """Does it all in a new folder, by two processes or a scheduler; the result as text."""
 
@@ -117,11 +119,19 @@ def workers() -> list[psutil.Process]:
 
 
 def kill(chance: random.Random, left: list[None], over: threading.Event) -> None:
-    """Kill a worker now and then, until ``left`` is empty or the run is ``over``."""
-    while left and not over.wait(chance.uniform(0.2, 3)):
-        if alive := workers():
-            chance.choice(alive).kill()
-            left.pop()
+    """Kill workers until ``left`` is empty or the run is ``over``."""
+    lifetimes: dict[int, float] = {}
+    while left and not over.wait(0.05):
+        for worker in workers():
+            age = lifetimes.setdefault(worker.pid, chance.uniform(0, LONGEST_LIFE_S))
+            try:
+                used = worker.cpu_times()
+            except psutil.Error:
+                continue
+            if left and used.user + used.system >= age:
+                worker.kill()
+                left.pop()
+                break
 
 
 def main() -> int:
