@@ -89,21 +89,13 @@ def in_parts(
     with planned_folder(workers.folder, plan, workers.resume, (IMAGE,)) as folder:
         write_bytes(folder / IMAGE, content)
         output_folder(folder / PARTS)
+        inputs = {**(place or {}), "image": str(folder / IMAGE)}
+        pieces = [
+            _piece(task, {**what, "run": run, "first": first, "last": last}, inputs, number, folder)
+            for number, run in enumerate(runs)
+            for first, last in _ranges(len(dataset), size)
+        ]
         found: dict[str, dict[str, Any]] = {}
-        pieces = []
-        for number, run in enumerate(runs):
-            for first in range(0, len(dataset), size):
-                last = min(first + size, len(dataset))
-                name = f"{number}-{first:08d}"
-                pieces.append(
-                    Piece(
-                        name,
-                        task,
-                        {**what, "run": run, "first": first, "last": last},
-                        {**(place or {}), "image": str(folder / IMAGE)},
-                        str(folder / PARTS / f"{name}.json"),
-                    )
-                )
         done = 0
         for piece, value in run_pieces(
             pieces, workers=workers.processes, scheduler=workers.scheduler
@@ -117,6 +109,15 @@ def in_parts(
     each = len(pieces) // len(runs)
     values = [found[piece.name] for piece in pieces]
     return dataset, [values[at : at + each] for at in range(0, len(values), each)]
+
+
+def _ranges(count: int, size: int) -> list[tuple[int, int]]:
+    return [(first, min(first + size, count)) for first in range(0, count, size)]
+
+
+def _piece(task: str, arguments, place, run: int, folder: Path) -> Piece:
+    name = f"{run}-{arguments['first']:08d}"
+    return Piece(name, task, arguments, place, str(folder / PARTS / f"{name}.json"))
 
 
 def samples_of(arguments: Mapping[str, Any]) -> Dataset:

@@ -43,8 +43,8 @@ def planned_folder(
 def _check(path: Path, now: Mapping[str, Any], resume: bool) -> None:
     if not resume:
         raise InputError(
-            f"{path.parent}: it holds the results of another command already; --resume goes on "
-            "with them, or choose another folder"
+            f"{path.parent}: it holds results already; --resume goes on with "
+            "them, or choose another folder"
         )
     try:
         before = json.loads(path.read_text())

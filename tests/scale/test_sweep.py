@@ -83,7 +83,7 @@ def test_interrupted_sweep_goes_on(plan, finished, tmp_path):
     assert not (tmp_path / "sweep.json").exists()
     first = tmp_path / "seed-0" / "net-00" / "point.json"
     before = first.stat().st_mtime_ns
-    with pytest.raises(InputError, match="holds the results of another command"):
+    with pytest.raises(InputError, match="holds results already"):
         sweep(plan(), tmp_path)
     with pytest.raises(InputError, match="another targets"):
         sweep(plan((0.8, 0.4)), tmp_path, resume=True)
