@@ -73,7 +73,9 @@ def output_folder(path: str | os.PathLike[str]) -> Path:
             f"cannot create the folder {folder}: {fault.strerror or fault}"
         ) from fault
     if not os.access(folder, os.W_OK):
-        raise OutputError(f"cannot write into the folder {folder}: permission denied")
+        raise OutputError(
+            f"cannot write into the folder {folder}: permission denied, or a read-only disk"
+        )
     return folder
 
 

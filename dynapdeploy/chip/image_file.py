@@ -261,5 +261,11 @@ def _tuple(values: list, count: int) -> Any:
 
 
 def _events(arrays: dict[str, np.ndarray], part: str) -> np.ndarray:
-    t, x, y, p = (arrays.pop(f"self_test.{part}.{field}") for field in "txyp")
-    return make_events(t, x, y, p)
+    columns = {field: arrays.pop(f"self_test.{part}.{field}") for field in "txyp"}
+    for field, column in columns.items():
+        if column.dtype != EVENT[field] or column.shape != columns["t"].shape[:1]:
+            raise ImageError(
+                f"self_test.{part}.{field}: {EVENT[field]} of one length were expected, "
+                f"got {column.dtype} {column.shape}"
+            )
+    return make_events(**columns)

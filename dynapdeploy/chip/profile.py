@@ -190,7 +190,7 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as fault:
         raise ProfileError(f"cannot read the profile {path}: {fault.strerror or fault}") from fault
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as fault:
+    except (ValueError, RecursionError) as fault:  # no TOML, no UTF-8, or a name with a zero in it
         raise ProfileError(f"profile {path} is not TOML: {fault}") from fault
 
 

@@ -8,12 +8,13 @@ from dynapdeploy.cli.options import (
     FiniteRange,
     battery_option,
     budget_option,
+    check_parts_options,
     data_option,
     data_options,
     format_option,
+    parts_options,
     strict_option,
     verb,
-    workers_option,
 )
 
 
@@ -22,7 +23,9 @@ from dynapdeploy.cli.options import (
     epilog="""\b
 Examples:
   dynapdeploy estimate scnn.dynap --data nmnist:PATH --split test
-  dynapdeploy estimate first.dynap --data digits --limit 100 --jitter 5 --format json""",
+  dynapdeploy estimate first.dynap --data digits --limit 100 --jitter 5 --format json
+  dynapdeploy estimate scnn.dynap --data nmnist:PATH --scheduler tcp://head:8786 -o runs/cost
+  dynapdeploy estimate ... -o runs/cost --resume""",
 )
 @click.argument("image")
 @data_option()
@@ -55,7 +58,7 @@ Examples:
 )
 @battery_option()
 @strict_option()
-@workers_option()
+@parts_options()
 @format_option()
 def command(
     image,
@@ -69,7 +72,10 @@ def command(
     window_ms,
     battery_wh,
     strict,
+    output,
     workers,
+    scheduler,
+    resume,
     style,
 ) -> None:
     """Run a data set through IMAGE in the emulator: accuracy, SynOps, energy, load, latency.
@@ -79,26 +85,34 @@ def command(
     from dynapdeploy.chip.image_file import load_image
     from dynapdeploy.cli.output import emit, emit_json, note, progress
     from dynapdeploy.cli.run import announce_compilation, jitter_seeds, worker_count
-    from dynapdeploy.data import draw, open_dataset
+    from dynapdeploy.data import Selection
     from dynapdeploy.estimate import check_match, estimate
+    from dynapdeploy.estimate.estimate_parts import estimate_in_parts
+    from dynapdeploy.estimate.parts import Workers
     from dynapdeploy.report.estimation import cost_table, estimate_content, estimate_lines
     from dynapdeploy.report.timing import load_table
+    from dynapdeploy.scale.paths import absolute_data
 
+    check_parts_options(output, scheduler, resume)
     loaded = load_image(image)
-    dataset = draw(open_dataset(data, split, strict=strict), limit, seed)
+    selection = Selection(absolute_data(data), split, limit, seed, strict)
+    dataset = selection.open()
     check_match(loaded, dataset)
     announce_compilation()
     with progress("emulating", len(dataset) * (1 + jitters)) as step:
-        result = estimate(
-            loaded,
-            dataset,
-            jitters=jitter_seeds(jitters, jitter_window),
-            workers=worker_count(workers),
-            window_us=max(1, round(window_ms * 1000)),
-            budget=budget,
-            battery_wh=battery_wh,
-            progress=step,
-        )
+        chosen = {
+            "jitters": jitter_seeds(jitters, jitter_window),
+            "window_us": max(1, round(window_ms * 1000)),
+            "budget": budget,
+            "battery_wh": battery_wh,
+            "progress": step,
+        }
+        count = worker_count(workers)
+        if output is None:
+            result = estimate(loaded, dataset, workers=count, keep=False, **chosen)
+        else:
+            where = Workers(output, resume, count, scheduler)
+            result = estimate_in_parts(loaded, selection, where, **chosen)
     if style == "json":
         emit_json(
             "estimate",

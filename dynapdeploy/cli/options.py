@@ -247,8 +247,31 @@ def battery_option() -> Decorator:
     )
 
 
-def workers_option() -> Decorator:
+def workers_option(text: str = "Threads side by side.") -> Decorator:
     """``--workers N``."""
-    return click.option(
-        "--workers", type=COUNT, help="Threads side by side.  [default: one per processor core]"
-    )
+    return click.option("--workers", type=COUNT, help=f"{text}  [default: one per processor core]")
+
+
+def parts_options(required: bool = False) -> Decorator:
+    """``-o DIR``, ``--workers N``, ``--scheduler ADDRESS``, ``--resume``: work in many parts."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        function = click.option(
+            "--resume", is_flag=True, help="Go on with what is in the folder, if anything."
+        )(function)
+        function = click.option(
+            "--scheduler", metavar="ADDRESS", help="A Dask scheduler in place of this machine."
+        )(function)
+        text = "Processes side by side." if required else "Threads side by side; with -o processes."
+        function = workers_option(text)(function)
+        kept = "Folder for the results." if required else "Folder that keeps the finished parts."
+        return click.option("-o", "--output", required=required, metavar="DIR", help=kept)(function)
+
+    return decorate
+
+
+def check_parts_options(output: str | None, scheduler: str | None, resume: bool) -> None:
+    """Raise ``click.UsageError`` where ``--scheduler`` or ``--resume`` comes without ``-o``."""
+    for name, given in (("--scheduler", scheduler), ("--resume", resume)):
+        if given and output is None:
+            raise click.UsageError(f"{name} needs -o DIR, which keeps the finished parts")

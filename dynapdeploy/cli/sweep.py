@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dynapdeploy.cli.options import COUNT, POSITIVE, FiniteRange, format_option, verb
+from dynapdeploy.cli.options import COUNT, POSITIVE, FiniteRange, format_option, parts_options, verb
 from dynapdeploy.cli.training_options import (
     finetune_option,
     limit_option,
@@ -92,13 +92,7 @@ Examples:
 @limit_option()
 @finetune_option()
 @machine_options()
-@click.option(
-    "--workers",
-    type=COUNT,
-    help="Processes side by side.  [default: one per processor core]",
-)
-@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler in place of this machine.")
-@click.option("--resume", is_flag=True, help="Go on with what is in the folder.")
+@parts_options(required=True)
 @format_option()
 def command(
     data, model, output, target_synops, target_energy_j, target_ratio, chain, nets, factor, seeds,

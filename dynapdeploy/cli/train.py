@@ -100,7 +100,7 @@ Examples:
     help="Samples per pass at most.",
 )
 @machine_options(several_devices())
-@click.option("--resume", is_flag=True, help="Go on from the folder's last checkpoint.")
+@click.option("--resume", is_flag=True, help="Go on from the folder's last checkpoint, if any.")
 @format_option()
 @click.pass_context
 def command(context, output, mode, resume, style, devices, **chosen) -> None:

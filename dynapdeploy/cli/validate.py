@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
@@ -9,13 +10,14 @@ import click
 from dynapdeploy.cli.options import (
     POSITIVE,
     FiniteRange,
+    check_parts_options,
     data_option,
     data_options,
     device_option,
     format_option,
+    parts_options,
     source_options,
     verb,
-    workers_option,
 )
 
 
@@ -25,7 +27,8 @@ from dynapdeploy.cli.options import (
 Examples:
   dynapdeploy validate runs/first --limit 100
   dynapdeploy validate scnn.nir --data nmnist:PATH --limit 60 --step 1
-  dynapdeploy validate first.dynap --data digits --format json""",
+  dynapdeploy validate first.dynap --data digits --format json
+  dynapdeploy validate runs/first --scheduler tcp://head:8786 -o runs/ladder""",
 )
 @source_options
 @data_option(required=False)
@@ -51,7 +54,7 @@ Examples:
     type=POSITIVE,
     help="For still images: events per unit of a pixel's value.",
 )
-@workers_option()
+@parts_options()
 @format_option()
 def command(
     source,
@@ -66,7 +69,10 @@ def command(
     board,
     merge_polarity,
     events_per_unit,
+    output,
     workers,
+    scheduler,
+    resume,
     style,
 ) -> None:
     """Climb the accuracy ladder with SOURCE: the same samples from the float net to the chip.
@@ -77,12 +83,16 @@ def command(
     """
     from dynapdeploy.cli.output import emit, emit_json, stages
     from dynapdeploy.cli.run import announce_compilation, worker_count
-    from dynapdeploy.data import draw, open_dataset
+    from dynapdeploy.data import Selection
     from dynapdeploy.estimate.gather import data_of, read_any
+    from dynapdeploy.estimate.ladder_parts import climb_in_parts
     from dynapdeploy.estimate.ladder_run import climb
+    from dynapdeploy.estimate.parts import Workers
     from dynapdeploy.report.ladder import ladder_content, ladder_lines, ladder_table
+    from dynapdeploy.scale.paths import absolute_data
     from dynapdeploy.sources import with_coding
 
+    check_parts_options(output, scheduler, resume)
     image, found, compilation = read_any(
         source,
         device,
@@ -90,27 +100,40 @@ def command(
         weights,
         lambda read: with_coding(read, merge_polarity, events_per_unit),
     )
-    dataset = draw(open_dataset(data_of(source, data, image), split), limit, seed)
+    spec = data_of(source, data, image)
+    selection = Selection(absolute_data(spec), split, limit, seed)
+    dataset = selection.open()
     announce_compilation()
     last = _board_rung(image, device, dataset) if board else "no board was asked for (--board)"
     with stages() as step:
-        ladder = climb(
-            found,
-            compilation,
-            image,
-            dataset,
-            step_us=max(1, round(step_ms * 1000)),
-            workers=worker_count(workers),
-            board=last,
-            progress=lambda done, total, text: step("climbing the ladder", done, total, text),
-        )
+        chosen: dict[str, Any] = {
+            "step_us": max(1, round(step_ms * 1000)),
+            "board": last,
+            "progress": partial(step, "climbing the ladder"),
+        }
+        count = worker_count(workers)
+        if output is None:
+            ladder = climb(found, compilation, image, dataset, workers=count, **chosen)
+        else:
+            ladder = climb_in_parts(
+                source,
+                image,
+                selection,
+                Workers(output, resume, count, scheduler),
+                device=device,
+                input_shape=input_shape,
+                weights=weights,
+                merge_polarity=merge_polarity,
+                events_per_unit=events_per_unit,
+                **chosen,
+            )
     if style == "json":
         emit_json(
             "validate",
             image.device,
             "done",
             source=source,
-            data=dataset.spec,
+            data=spec,
             split=split,
             seed=seed,
             **ladder_content(ladder),

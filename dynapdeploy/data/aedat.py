@@ -55,7 +55,9 @@ def aedat_extent(file: Path) -> tuple[int, int]:
         with file.open("rb") as stream:
             line = stream.readline(1000)
             if not line.startswith(b"#!AER-DAT2.0"):
-                raise DataError(f"{file}: not an AEDAT 2.0 file, it starts with {line[:16]!r}")
+                version = line[9:24].strip().decode("ascii", "replace")
+                what = f"AEDAT {version}" if line.startswith(b"#!AER-DAT") else f"{line[:16]!r}"
+                raise DataError(f"{file}: an AEDAT 2.0 file was expected, got {what}")
             start = len(line)
             while (line := stream.readline(100_000)).startswith(b"#"):
                 start += len(line)

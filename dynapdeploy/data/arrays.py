@@ -17,6 +17,7 @@ from dynapdeploy.errors import DataError
 
 LARGEST_ARRAYS = 2**33
 """Bytes that the arrays of one file may have in all."""
+_PACKING = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _LONGEST_HEADER = 10_000
 
 
@@ -47,6 +48,8 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
                 raise DataError(f"{path}: it claims more than {LARGEST_ARRAYS:,} bytes")
             found = {}
             for member in members:
+                if member.compress_type not in _PACKING:
+                    raise DataError(f"{path}: it is packed in a way that NumPy does not use")
                 with packed.open(member) as stream:
                     content = stream.read(member.file_size + 1)
                 found[member.filename.removesuffix(".npy")] = _array(

@@ -52,7 +52,16 @@ def _encoded(text: str, encoding: str = "latin1") -> bytes:
 
 
 class _PlainUnpickler(pickle._Unpickler):  # type: ignore[name-defined]
-    """Python's own, not the one in C, whose memory a single wrong index can claim."""
+    """Python's own, not the one in C, whose memory a single wrong index can claim.
+
+    Without the one instruction that takes memory before it looks how much there is to read.
+    """
+
+    dispatch = {  # noqa: RUF012
+        code: do
+        for code, do in pickle._Unpickler.dispatch.items()  # type: ignore[attr-defined]
+        if code != pickle.BYTEARRAY8[0]
+    }
 
     def find_class(self, module: str, name: str):
         if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":

@@ -16,6 +16,15 @@ from dynapdeploy.data.recordings import Recordings
 from dynapdeploy.errors import DataError
 from dynapdeploy.events import EVENT, Shape, checked_events, make_events
 
+FOREIGN = {
+    ".aedat4": "AEDAT 4",
+    ".raw": "EVT (Prophesee RAW)",
+    ".dat": "Prophesee DAT",
+    ".h5": "HDF5",
+    ".hdf5": "HDF5",
+    ".bag": "a ROS bag",
+}
+"""Formats of recordings that are not read, by ending. tonic and the vendors' tools convert them."""
 _MNIST_DVS_NAME = re.compile(r"mnist_(\d)_scale\d\d_")
 
 
@@ -68,7 +77,9 @@ def read_recording(path: Path) -> tuple[np.ndarray, Shape]:
         elif ending in (".npy", ".npz"):
             events = _read_numpy(path)
         else:
-            raise DataError("unknown kind of file, .npz, .npy, .bin or .aedat was expected")
+            foreign = FOREIGN.get(ending)
+            what = f"{foreign} is not read" if foreign else "unknown kind of file"
+            raise DataError(f"{what}, .npz, .npy, .bin or .aedat (2.0) was expected")
         events = checked_events(events, shape)
     except DataError as fault:
         raise DataError(f"{path}: {str(fault).removeprefix(f'{path}: ')}") from fault

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Unpack
+from typing import TypeVar, Unpack
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from dynapdeploy.processors import processors
 
 AHEAD = 4
 """Recordings per thread that are read before their turn has come."""
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def emulate_many(
@@ -72,20 +74,27 @@ def emulate_each(
         finally:
             chips.append(chip)
 
-    return map(run, recordings) if workers == 1 else _threaded(run, recordings, workers)
+    return in_threads(run, recordings, workers)
+
+
+def in_threads(
+    run: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Iterator[Result]:
+    """``map(run, items)`` by threads: results in order, items drawn :data:`AHEAD` per thread."""
+    return map(run, items) if workers == 1 else _threaded(run, items, workers)
 
 
 def _threaded(
-    run: Callable[[np.ndarray], Emulation], recordings: Iterable[np.ndarray], workers: int
-) -> Iterator[Emulation]:
-    """``run`` on every recording, in order. The caller works too instead of waiting for a result:
-    being woken for each would cost the threads more than what is left to do in the interpreter."""
-    waiting: SimpleQueue[tuple[Future[Emulation], np.ndarray] | None] = SimpleQueue()
-    ahead: deque[Future[Emulation]] = deque()
+    run: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Iterator[Result]:
+    """``run`` on every item, in order. The caller works too instead of waiting for a result: being
+    woken for each would cost the threads more than what is left to do in the interpreter."""
+    waiting: SimpleQueue[tuple[Future[Result], Item] | None] = SimpleQueue()
+    ahead: deque[Future[Result]] = deque()
 
-    def perform(future: Future[Emulation], events: np.ndarray) -> None:
+    def perform(future: Future[Result], item: Item) -> None:
         try:
-            future.set_result(run(events))
+            future.set_result(run(item))
         except Exception as error:
             future.set_exception(error)
 
@@ -94,9 +103,9 @@ def _threaded(
             perform(*job)
 
     def read() -> None:
-        for events in source:
+        for item in source:
             ahead.append(Future())
-            waiting.put((ahead[-1], events))
+            waiting.put((ahead[-1], item))
             if len(ahead) >= AHEAD * workers:
                 break
 
@@ -109,7 +118,7 @@ def _threaded(
             if job:
                 perform(*job)
 
-    source = iter(recordings)
+    source = iter(items)
     threads = [Thread(target=work, daemon=True) for _ in range(workers - 1)]
     for thread in threads:
         thread.start()

@@ -43,5 +43,4 @@ def board_rung(image: ChipImage, streamed: Iterable[Streamed]) -> RungResult:
             spikes[core.name] += len(one.response.monitored.get(core.core, ()))
     if not decisions:
         raise DataError("board: no recording was streamed")
-    means = {name: count / len(decisions) for name, count in spikes.items()}
-    return RungResult(np.array(decisions, np.int64), means, {})
+    return RungResult(np.array(decisions, np.int64), spikes, {})

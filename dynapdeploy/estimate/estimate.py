@@ -16,6 +16,7 @@ from dynapdeploy.estimate.energy import Energy, dynamic_energy
 from dynapdeploy.estimate.latency import Latency, latency_of
 from dynapdeploy.estimate.load import WINDOW_US, Load, load_of
 from dynapdeploy.estimate.outcome import Outcome, outcomes
+from dynapdeploy.estimate.tally import Tally, tally
 from dynapdeploy.synops import count
 
 
@@ -64,7 +65,7 @@ class Estimate:
         latency: when decisions stand.
         classes: names of the data set's classes.
         jitter_accuracy, jitter_synops: over the seeds of the jitter; None without.
-        outcomes: sample by sample.
+        outcomes: sample by sample, where they were kept.
     """
 
     samples: int
@@ -107,6 +108,7 @@ def estimate(
     window_us: int = WINDOW_US,
     budget: float | None = None,
     battery_wh: float | None = None,
+    keep: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Estimate:
     """Run ``dataset`` through ``image`` in the emulator and sum up.
@@ -118,6 +120,7 @@ def estimate(
         window_us: length of the window that the peak load is looked for in.
         budget: SynOps per second that a core may take, None if unknown.
         battery_wh: capacity of a battery to say the life of.
+        keep: fill in ``outcomes``, whose memory grows with the number of samples.
         progress: called with the number of samples done so far, over all repetitions.
 
     Raises:
@@ -125,9 +128,10 @@ def estimate(
         DataError: there is no sample that can be read.
     """
     settings = settings or Settings()
-    runs: list[tuple[Outcome, ...]] = []
-    for number, jitter in enumerate([None, *jitters]):
-        before = sum(len(run) for run in runs)
+    kept: list[Outcome] = []
+    tallies: list[Tally] = []
+    for jitter in [None, *jitters]:
+        before = sum(one.samples for one in tallies)
         step = (lambda done, before=before: progress(before + done)) if progress else None
         found = outcomes(
             image,
@@ -138,102 +142,114 @@ def estimate(
             window_us=window_us if jitter is None else None,
             progress=step,
         )
-        runs.append(tuple(found))
-        if not runs[number]:
-            raise DataError(f"{dataset.spec}: no sample that can be read")
-    plain = runs[0]
+        if keep and jitter is None:
+            found = iter(kept := list(found))
+        tallies.append(tally(image, found))
+    return summed(
+        image,
+        dataset,
+        tallies,
+        settings=settings,
+        window_us=window_us,
+        budget=budget,
+        battery_wh=battery_wh,
+        kept=kept,
+    )
+
+
+def summed(
+    image: ChipImage,
+    dataset: Dataset,
+    tallies: Sequence[Tally],
+    *,
+    settings: Settings,
+    window_us: int,
+    budget: float | None,
+    battery_wh: float | None,
+    skipped: Sequence[str] | None = None,
+    kept: Sequence[Outcome] = (),
+) -> Estimate:
+    """The estimate that tallies make: the first is without jitter, the others each with one.
+
+    Args:
+        skipped: names of damaged recordings, None for those that ``dataset`` names.
+
+    Raises:
+        DataError: there is no sample that can be read.
+    """
+    plain, jittered = tallies[0], tallies[1:]
+    if not plain.samples:
+        raise DataError(f"{dataset.spec}: no sample that can be read")
+    shares = [one.correct / one.labelled for one in jittered if one.labelled]
     return Estimate(
-        samples=len(plain),
-        labelled=sum(outcome.label is not None for outcome in plain),
-        correct=_correct(plain),
-        undecided=sum(outcome.decision is None for outcome in plain),
-        synops_per_sample=_mean([sum(outcome.synops.values()) for outcome in plain]),
-        events_per_sample=_mean([outcome.events for outcome in plain]),
-        duration_s_per_sample=_mean([outcome.duration_us for outcome in plain]) * 1e-6,
+        samples=plain.samples,
+        labelled=plain.labelled,
+        correct=plain.correct if plain.labelled else None,
+        undecided=plain.undecided,
+        synops_per_sample=_synops(plain),
+        events_per_sample=plain.events / plain.samples,
+        duration_s_per_sample=plain.duration_us / plain.samples * 1e-6,
         energy=_energy(image, plain, battery_wh),
         layers=_layer_costs(image, plain),
-        skipped=dataset.skipped,
+        skipped=dataset.skipped if skipped is None else tuple(skipped),
         settings=settings,
         macs=count(image).macs,
         load=_load(image, plain, window_us, budget),
         latency=latency_of(plain),
         classes=tuple(dataset.classes),
-        jitter_accuracy=_accuracy_spread(runs[1:]),
-        jitter_synops=_spread([_mean([sum(o.synops.values()) for o in run]) for run in runs[1:]]),
-        outcomes=plain,
+        jitter_accuracy=_spread(shares),
+        jitter_synops=_spread([_synops(one) for one in jittered]),
+        outcomes=tuple(kept),
     )
 
 
-def _correct(found: Sequence[Outcome]) -> int | None:
-    labelled = [outcome for outcome in found if outcome.label is not None]
-    if not labelled:
-        return None
-    return sum(int(outcome.decision == outcome.label) for outcome in labelled)
-
-
-def _accuracy_spread(runs: Sequence[Sequence[Outcome]]) -> Spread | None:
-    right = [_correct(run) for run in runs]
-    labelled = [sum(outcome.label is not None for outcome in run) for run in runs]
-    shares = [count / of for count, of in zip(right, labelled, strict=True) if count is not None]
-    return _spread(shares)
-
-
 def _spread(values: Sequence[float]) -> Spread | None:
-    return Spread(_mean(values), min(values), max(values)) if values else None
+    return Spread(float(np.mean(values)), min(values), max(values)) if values else None
 
 
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values))
+def _synops(found: Tally) -> float:
+    return sum(found.synops.values()) / found.samples
 
 
-def _energy(image: ChipImage, found: Sequence[Outcome], battery_wh: float | None) -> Energy:
-    stands = [o.timing for o in found if o.timing is not None and o.timing.decided]
+def _energy(image: ChipImage, found: Tally, battery_wh: float | None) -> Energy:
     decision = None
-    if stands:
-        decision = (
-            _mean([timing.stable_synops for timing in stands]),
-            _mean([timing.stable_us for timing in stands]) * 1e-6,
-        )
+    if decided := len(found.stable_us):
+        decision = (found.stable_synops / decided, int(found.stable_us.sum()) / decided * 1e-6)
     return dynamic_energy(
-        _mean([sum(outcome.synops.values()) for outcome in found]),
+        _synops(found),
         load_profile(image.device),
-        duration_s=_mean([outcome.duration_us for outcome in found]) * 1e-6,
-        spikes_per_sample=_mean([sum(outcome.spikes.values()) for outcome in found]),
+        duration_s=found.duration_us / found.samples * 1e-6,
+        spikes_per_sample=sum(found.spikes.values()) / found.samples,
         decision=decision,
         battery_wh=battery_wh,
     )
 
 
-def _load(image: ChipImage, found: Sequence[Outcome], window_us: int, budget: float | None) -> Load:
-    peaks: dict[int, tuple[int, str | None]] = {core.core: (0, None) for core in image.cores}
-    for outcome in found:
-        for core, peak in (outcome.timing.peaks if outcome.timing else {}).items():
-            if peak > peaks[core][0]:
-                peaks[core] = peak, outcome.name
+def _load(image: ChipImage, found: Tally, window_us: int, budget: float | None) -> Load:
     return load_of(
         [(core.name, core.core) for core in image.cores],
-        {core.core: sum(o.synops[core.core] for o in found) for core in image.cores},
-        peaks,
-        sum(outcome.events for outcome in found),
-        sum(outcome.duration_us for outcome in found),
+        found.synops,
+        found.peaks,
+        found.events,
+        found.duration_us,
         window_us,
         budget,
     )
 
 
-def _layer_costs(image: ChipImage, found: Sequence[Outcome]) -> tuple[LayerCost, ...]:
+def _layer_costs(image: ChipImage, found: Tally) -> tuple[LayerCost, ...]:
     joules = load_profile(image.device).energy.joules_per_synop
     costs = []
     for core in image.cores:
-        synops = _mean([outcome.synops[core.core] for outcome in found])
+        synops = found.synops[core.core] / found.samples
         costs.append(
             LayerCost(
                 layer=core.name,
                 core=core.core,
                 neurons=int(np.prod(core.output_shape)),
-                spikes_per_sample=_mean([outcome.spikes[core.core] for outcome in found]),
+                spikes_per_sample=found.spikes[core.core] / found.samples,
                 synops_per_sample=synops,
-                dropped_per_sample=_mean([outcome.dropped.get(core.core, 0) for outcome in found]),
+                dropped_per_sample=found.dropped[core.core] / found.samples,
                 energy_j_per_sample=synops * joules,
             )
         )

@@ -37,17 +37,43 @@ TOLERANCE = 0.01
 
 @dataclass(frozen=True, eq=False)
 class RungResult:
-    """What one rung gave.
+    """What one rung gave for ``n`` samples.
 
     Attributes:
         decisions: int64 ``[n]``, -1 for none.
-        spikes: mean per sample by layer; of rungs without spikes the activations.
-        synops: mean additions per sample by receiving layer.
+        spikes: of all samples, by layer; of rungs without spikes the activations.
+        synops: additions for all samples, by receiving layer; empty where they are not known.
     """
 
     decisions: np.ndarray
     spikes: Mapping[str, float]
     synops: Mapping[str, float]
+
+
+Results = Mapping[str, RungResult | str]
+"""By rung, in order; a text says why a rung was skipped."""
+
+
+def joined(results: Sequence[Results]) -> Results:
+    """The results for all samples, from those for some of them at a time."""
+    whole: dict[str, RungResult | str] = {}
+    for key in results[0]:
+        reasons = [found for part in results if isinstance(found := part[key], str)]
+        each = [found for part in results if not isinstance(found := part[key], str)]
+        whole[key] = (
+            reasons[0]
+            if reasons
+            else RungResult(
+                np.concatenate([found.decisions for found in each]),
+                _added([found.spikes for found in each]),
+                _added([found.synops for found in each]),
+            )
+        )
+    return whole
+
+
+def _added(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {layer: sum(part[layer] for part in parts) for layer in parts[0]}
 
 
 @dataclass(frozen=True)
@@ -132,7 +158,7 @@ class Ladder:
 
 
 def compare(
-    results: Mapping[str, RungResult | str],
+    results: Results,
     names: Sequence[str],
     labels: np.ndarray,
     layers: Sequence[str],
@@ -142,19 +168,19 @@ def compare(
     """Line up what the rungs gave.
 
     Args:
-        results: by rung, in order; a text says why a rung was skipped.
+        results: of all samples.
         names: of the samples.
         labels: int64 ``[n]``, -1 where unknown.
         layers: in topological order.
     """
     rungs: list[Rung] = []
-    before: RungResult | None = None
+    before: tuple[np.ndarray, Rung] | None = None
     for key, result in results.items():
         if isinstance(result, str):
             rungs.append(Rung(key, TITLES[key], result))
             continue
         rungs.append(_rung(key, result, before, names, labels, layers))
-        before = result
+        before = result.decisions, rungs[-1]
     return Ladder(
         len(names),
         int((labels >= 0).sum()),
@@ -168,30 +194,35 @@ def compare(
 def _rung(
     key: str,
     result: RungResult,
-    before: RungResult | None,
+    before: tuple[np.ndarray, Rung] | None,
     names: Sequence[str],
     labels: np.ndarray,
     layers: Sequence[str],
 ) -> Rung:
     known = labels >= 0
+    spikes, synops = (
+        {layer: total / len(names) for layer, total in sums.items()}
+        for sums in (result.spikes, result.synops)
+    )
     right = known & (result.decisions == labels)
     rung: dict[str, Any] = {
         "correct": int(right.sum()) if known.any() else None,
         "accuracy": float(right[known].mean()) if known.any() else None,
         "undecided": int((result.decisions < 0).sum()),
-        "synops_per_sample": sum(result.synops.values()) if result.synops else None,
-        "spikes": result.spikes,
-        "synops": result.synops,
+        "synops_per_sample": sum(synops.values()) if synops else None,
+        "spikes": spikes,
+        "synops": synops,
     }
     if before is not None:
-        same = result.decisions == before.decisions
-        was = known & (before.decisions == labels)
+        decided, last = before
+        same = result.decisions == decided
+        was = known & (decided == labels)
         rung |= {
             "agreement": float(same.mean()),
             "flips": tuple(name for name, kept in zip(names, same, strict=True) if not kept),
             "lost": int((was & ~right).sum()) if known.any() else None,
             "gained": int((right & ~was).sum()) if known.any() else None,
-            "parting": _parting(before.spikes, result.spikes, layers),
+            "parting": _parting(last.spikes, spikes, layers),
         }
     return Rung(key, TITLES[key], **rung)
 

@@ -6,14 +6,15 @@ output spikes: what the chip itself adds (a few µs through nine cores) is left 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dynapdeploy.emulator.compiled import cached
+
 if TYPE_CHECKING:
-    from dynapdeploy.estimate.outcome import Outcome
+    from dynapdeploy.estimate.tally import Tally
 
 STEPS = 50
 CHIP_DELAY = (
@@ -44,67 +45,59 @@ class Latency:
     accuracy: tuple[float, ...] = ()
 
 
-def decisions_over_time(classes: np.ndarray, class_count: int) -> np.ndarray:
-    """The decision after each output spike, int64 ``[n]``; -1 where two classes are level.
+@cached()
+def turns(times, classes, count):
+    """When the decision changes and what it is from then on: int64 ``[k]`` each.
 
-    Args:
-        classes: int64 ``[n]``, class of each output spike in order; -1 stands for none.
-    """
-    spikes = np.zeros((len(classes), class_count), np.int64)
-    speaking = np.flatnonzero(classes >= 0)
-    spikes[speaking, classes[speaking]] = 1
-    counts = np.cumsum(spikes, axis=0)
-    most = counts.max(axis=1, initial=0)
-    single = (counts == most[:, None]).sum(axis=1) == 1
-    return np.where(single & (most > 0), counts.argmax(axis=1) if class_count else -1, -1)
-
-
-def stable_since(times: np.ndarray, decisions: np.ndarray) -> int | None:
-    """Time from which on the decision is the last one; None where the last one is no decision.
-
-    What a group of spikes of one time makes together counts, not the order inside it.
+    -1 stands for none, as where two classes are level; before the first spike there is none. What
+    a group of spikes of one time makes together counts, not the order inside it.
 
     Args:
         times: int64 ``[n]`` of the output spikes, sorted.
-        decisions: after each of them, as :func:`decisions_over_time` gives them.
+        classes: int64 ``[n]``, the class that each speaks for; -1 for none.
+        count: number of classes.
     """
-    if not len(decisions) or decisions[-1] < 0:
-        return None
-    last_of_time = np.append(times[1:] != times[:-1], True)
-    at, made = times[last_of_time], decisions[last_of_time]
-    other = np.flatnonzero(made != made[-1])
-    return int(at[other[-1] + 1] if len(other) else at[0])
+    spikes = np.zeros(count, np.int64)
+    at, to = np.empty(len(times), np.int64), np.empty(len(times), np.int64)
+    decision, found = -1, 0
+    for i in range(len(times)):
+        if classes[i] >= 0:
+            spikes[classes[i]] += 1
+        if i + 1 < len(times) and times[i + 1] == times[i]:
+            continue
+        best, most = -1, 0
+        for one in range(count):
+            if spikes[one] > most:
+                best, most = one, spikes[one]
+            elif spikes[one] == most:
+                best = -1
+        if best != decision:
+            at[found], to[found] = times[i], best
+            decision, found = best, found + 1
+    return at[:found], to[:found]
 
 
-def latency_of(outcomes: Sequence[Outcome]) -> Latency:
+def latency_of(tally: Tally) -> Latency:
     """Sum up the latency of a set of samples."""
-    stands = [o.timing for o in outcomes if o.timing is not None and o.timing.decided]
-    since = [timing.stable_us for timing in stands]
-    before = [timing.stable_events for timing in stands]
-    times, accuracy = _curve(outcomes)
-    if not since:
+    times, accuracy = _curve(tally)
+    since = tally.stable_us
+    if not len(since):
         return Latency(0, None, None, None, None, times, accuracy)
     return Latency(
         len(since),
-        float(np.mean(since)) * 1e-6,
+        int(since.sum()) / len(since) * 1e-6,
         float(np.median(since)) * 1e-6,
-        max(since) * 1e-6,
-        float(np.mean(before)),
+        int(since.max()) * 1e-6,
+        tally.stable_events / len(since),
         times,
         accuracy,
     )
 
 
-def _curve(outcomes: Sequence[Outcome]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    labelled = [(o, o.timing) for o in outcomes if o.label is not None and o.timing is not None]
-    longest = max((o.duration_us for o, _ in labelled), default=0)
-    if not longest:
+def _curve(tally: Tally) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    if not tally.longest_us:
         return (), ()
-    grid = np.linspace(0, longest, STEPS + 1).astype(np.int64)
-    right = np.zeros(len(grid), np.int64)
-    for outcome, timing in labelled:
-        made = decisions_over_time(timing.output_classes, len(outcome.counts))
-        known = np.searchsorted(timing.output_us, grid, side="right")
-        at = np.where(known > 0, np.append(made, -1)[np.maximum(known - 1, 0)], -1)
-        right += at == outcome.label
-    return tuple((grid * 1e-6).tolist()), tuple((right / len(labelled)).tolist())
+    grid = np.linspace(0, tally.longest_us, STEPS + 1).astype(np.int64)
+    at, change = tally.turns
+    right = np.append(0, np.cumsum(change))[np.searchsorted(at, grid, side="right")]
+    return tuple((grid * 1e-6).tolist()), tuple((right / tally.labelled).tolist())

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dynapdeploy.emulator.compiled import cached
+
 WINDOW_US = 10_000
 
 
@@ -76,29 +78,27 @@ class Load:
         return min(known, key=lambda core: core.saturating_events_per_s or 0.0, default=None)
 
 
-def peak_in_window(times: np.ndarray, additions: np.ndarray, window_us: int) -> int:
-    """The largest sum of ``additions`` in any window ``(t - window_us, t]``; exact.
+@cached()
+def in_windows(times, additions, start_us, window_us, bins):
+    """The largest sum of ``additions`` in any window ``(t - window_us, t]``, and their sum in each
+    of ``bins`` windows from ``start_us`` on, int64 ``[bins]``; what lies beyond them is left out.
 
     Args:
         times: int64 ``[n]``, sorted, µs.
-        additions: int64 ``[n]``.
+        additions: int64 ``[n]``, from 0 on.
     """
-    if not len(times):
-        return 0
-    total = np.concatenate([[0], np.cumsum(additions)])
-    first = np.searchsorted(times, times - window_us, side="right")
-    last = np.searchsorted(times, times, side="right")
-    return int((total[last] - total[first]).max())
-
-
-def binned(
-    times: np.ndarray, additions: np.ndarray, start_us: int, bin_us: int, bins: int
-) -> np.ndarray:
-    """Sum of ``additions`` in each bin, int64 ``[bins]``; times beyond the last are left out."""
-    place = (np.asarray(times, np.int64) - start_us) // bin_us
-    inside = (place >= 0) & (place < bins)
-    counted = np.bincount(place[inside], weights=additions[inside], minlength=bins)
-    return counted.astype(np.int64)
+    timeline = np.zeros(bins, np.int64)
+    peak = inside = first = 0
+    for last in range(len(times)):
+        inside += additions[last]
+        while times[first] <= times[last] - window_us:
+            inside -= additions[first]
+            first += 1
+        peak = max(peak, inside)
+        place = (times[last] - start_us) // window_us
+        if 0 <= place < bins:
+            timeline[place] += additions[last]
+    return peak, timeline
 
 
 def load_of(

@@ -11,7 +11,8 @@ import numpy as np
 from dynapdeploy.chip.image import ChipImage
 from dynapdeploy.data.coding import encode
 from dynapdeploy.data.dataset import Dataset, Sample, readable
-from dynapdeploy.emulator import Emulation, Jitter, Settings, emulate_each, output_classes
+from dynapdeploy.emulator import Emulation, Emulator, Jitter, Settings, output_classes
+from dynapdeploy.emulator.many import in_threads
 from dynapdeploy.errors import Mismatch
 from dynapdeploy.estimate.reach import reach_maps
 from dynapdeploy.estimate.timing import Timing, timing_of
@@ -89,6 +90,8 @@ def outcomes(
 ) -> Iterator[Outcome]:
     """Run every readable sample of ``dataset`` through ``image``, state reset in between.
 
+    Samples are read one after another; encoding, emulating and timing them is the threads' work.
+
     Args:
         settings: choices where no public source settles what the chip does.
         jitter: perturbation of what the chip leaves open.
@@ -101,27 +104,27 @@ def outcomes(
     """
     check_match(image, dataset)
     shape = input_shape_of(image, dataset)
-    waiting: deque[tuple[Sample, np.ndarray]] = deque()
-
-    def recordings() -> Iterator[np.ndarray]:
-        for _, sample in readable(dataset):
-            events = encode(sample, image.input, shape)
-            waiting.append((Sample(sample.name, sample.label), events))
-            yield events
-
     maps = reach_maps(image) if window_us else {}
-    runs = emulate_each(
-        image,
-        recordings(),
-        workers=workers,
-        monitor=[core.core for core in image.cores] if window_us else [],
-        settings=settings or Settings(),
-        jitter=jitter,
+    monitor = [core.core for core in image.cores] if window_us else []
+    chips = deque(
+        Emulator(image, monitor=monitor, settings=settings, jitter=jitter) for _ in range(workers)
     )
-    for done, run in enumerate(runs, 1):
-        sample, events = waiting.popleft()
-        timing = timing_of(image, maps, events, run, window_us) if window_us else None
-        yield _outcome(image, sample, events, run, timing)
+
+    def run(sample: Sample) -> Outcome:
+        events = encode(sample, image.input, shape)
+        chip = chips.popleft()
+        try:
+            chip.reset()
+            chip.feed(events)
+            found = chip.result()
+        finally:
+            chips.append(chip)
+        timing = timing_of(image, maps, events, found, window_us) if window_us else None
+        return _outcome(image, sample, events, found, timing)
+
+    samples = (sample for _, sample in readable(dataset))
+    for done, outcome in enumerate(in_threads(run, samples, workers), 1):
+        yield outcome
         if progress:
             progress(done)
 
@@ -132,7 +135,7 @@ def _outcome(
     return Outcome(
         name=sample.name,
         label=sample.label,
-        counts=_class_counts(image, run.events),
+        counts=class_counts(image, run.events),
         events=len(events),
         duration_us=int(events["t"][-1] - events["t"][0]) if len(events) else 0,
         spikes=run.spikes,
@@ -142,7 +145,8 @@ def _outcome(
     )
 
 
-def _class_counts(image: ChipImage, output: np.ndarray) -> np.ndarray:
+def class_counts(image: ChipImage, output: np.ndarray) -> np.ndarray:
+    """Output spikes per class, int64 ``[classes]``."""
     classes = output_classes(image, output)
     return np.bincount(classes[classes >= 0], minlength=class_count(image))
 

@@ -17,9 +17,6 @@ from dynapdeploy.graph.nodes import IAF, Output, ReLU
 if TYPE_CHECKING:
     from dynapdeploy.estimate.ladder_run import Inputs
 
-TOGETHER = 64
-"""Samples that go through the net at a time."""
-
 
 def rate_rung(graph: Graph, image: ChipImage, inputs: Inputs, quantized: bool) -> RungResult:
     """The source net's activations, rounded down or not, as spike counts.
@@ -30,23 +27,15 @@ def rate_rung(graph: Graph, image: ChipImage, inputs: Inputs, quantized: bool) -
     layers = {core.name: neuron_of(graph, core.name) for core in image.cores}
     output = next(graph.of(Output))
     known = {layer: node for layer, node in layers.items() if node is not None}
+    values = activations(graph, inputs.counts, [output, *known.values()], quantized)
     sums: dict[str, np.ndarray] = {}
-    decisions = []
-    for first in range(0, len(inputs.counts), TOGETHER):
-        batch = inputs.counts[first : first + TOGETHER]
-        values = activations(graph, batch, [output, *known.values()], quantized)
-        decisions.append(largest(values[output].reshape(len(batch), -1)))
-        for layer, node in known.items():
-            spikes = np.maximum(values[node], 0)
-            if quantized:
-                spikes = np.floor(spikes)
-            sums[layer] = sums.get(layer, 0) + spikes.sum(0, dtype=np.float64)
-    total = len(inputs.counts)
-    means = {layer: counted / total for layer, counted in sums.items()}
+    for layer, node in known.items():
+        spikes = np.maximum(values[node], 0)
+        sums[layer] = (np.floor(spikes) if quantized else spikes).sum(0, dtype=np.float64)
     return RungResult(
-        np.concatenate(decisions),
-        {layer: float(counted.sum()) for layer, counted in means.items()},
-        synops(image, inputs.counts.mean(0, dtype=np.float64), means),
+        largest(values[output].reshape(len(inputs.counts), -1)),
+        {layer: float(counted.sum()) for layer, counted in sums.items()},
+        synops(image, inputs.counts.sum(0, dtype=np.float64), sums),
     )
 
 
@@ -75,7 +64,7 @@ def largest(output: np.ndarray) -> np.ndarray:
 def synops(
     image: ChipImage, counts: np.ndarray, spikes: Mapping[str, np.ndarray]
 ) -> dict[str, float]:
-    """Additions per receiving layer that mean spike counts cause on the image's cores.
+    """Additions per receiving layer that spike counts cause on the image's cores.
 
     Args:
         counts: ``[c, h, w]``, input events.

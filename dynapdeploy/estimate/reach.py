@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from dynapdeploy.chip.image import DECIMATION, ChipImage, CoreImage, Destination
+from dynapdeploy.emulator.compiled import cached
 from dynapdeploy.synops.fanout import fanout_map
 
 INPUT = -1
@@ -58,14 +59,27 @@ def arrivals(
     entered = events if image.sensor is None else image.sensor.apply(events)
     for (sender, receiver), reach in maps.items():
         spikes = entered if sender == INPUT else passed[sender]
-        parts[receiver].append((spikes["t"], reach[spikes["p"], spikes["y"], spikes["x"]]))
-    found = {}
-    for core, pieces in parts.items():
-        times = np.concatenate([piece[0] for piece in pieces] or [np.empty(0, np.int64)])
-        additions = np.concatenate([piece[1] for piece in pieces] or [np.empty(0, np.int64)])
-        order = np.argsort(times, kind="stable")
-        found[core] = times[order], additions[order]
-    return found
+        parts[receiver].append(_caused(spikes["t"], spikes["p"], spikes["y"], spikes["x"], reach))
+    return {core: _in_order(pieces) for core, pieces in parts.items()}
+
+
+@cached()
+def _caused(t, p, y, x, reach):
+    times, additions = np.empty(len(t), np.int64), np.empty(len(t), np.int64)
+    for i in range(len(t)):
+        times[i], additions[i] = t[i], reach[p[i], y[i], x[i]]
+    return times, additions
+
+
+def _in_order(pieces: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    if len(pieces) == 1:
+        return pieces[0]
+    times, additions = (
+        np.concatenate([np.empty(0, np.int64), *column])
+        for column in ([piece[i] for piece in pieces] for i in (0, 1))
+    )
+    order = np.argsort(times, kind="stable")
+    return times[order], additions[order]
 
 
 def _passed(core: CoreImage, spikes: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,56 +24,58 @@ SMALL_MAP = 2**17
 """Nets whose largest map is smaller than this are no faster with several threads."""
 
 
-def step_rung(graph: Graph, image: ChipImage, inputs: Inputs, step_us: int) -> RungResult:
-    """Run a graph of :mod:`dynapdeploy.estimate.stepwise` on every sample, states at 0 before.
+def step_rung(graph: Graph, image: ChipImage, step_us: int) -> Callable[[Inputs], RungResult]:
+    """What runs a graph of :mod:`dynapdeploy.estimate.stepwise`, states at 0 before each sample.
 
     Samples of a batch are padded with empty steps at the end, where nothing happens; with biases
-    only samples of equal length share a batch.
+    only samples of equal length share a batch. Where a recording has too many steps to be held,
+    running it raises ``DataError``.
 
     Raises:
-        DataError: a recording has too many steps to be held.
         SourceError: sinabs has no counterpart for a layer.
     """
-    import torch
-
     from dynapdeploy.graph.to_sinabs import to_sinabs
 
-    counted: dict[str, np.ndarray] = {}
     shapes = {core.name: core.output_shape for core in image.cores}
     net = to_sinabs(graph, batch_size=1)
     neurons = _neuron_layers(net, graph, list(shapes))
-    handles = [
-        module.register_forward_hook(_counter(counted, layer, shapes[layer]))
-        for layer, module in neurons.items()
-    ]
-    widest = max([int(np.prod(shape)) for shape in shapes.values()] + [inputs.counts[0].size])
+    widest = max(int(np.prod(shape)) for shape in (image.input_shape, *shapes.values()))
     biased = any(core.bias is not None for core in image.cores)
-    decisions = np.full(len(inputs.names), -1, np.int64)
-    threads = torch.get_num_threads()
-    if widest < SMALL_MAP:
-        torch.set_num_threads(1)
-    try:
-        with torch.no_grad():
-            for chosen, steps in _batches(inputs, step_us, widest, biased):
-                for module in neurons.values():
-                    module.batch_size = len(chosen)
-                    module.reset_states()
-                out = net(torch.from_numpy(steps.reshape(-1, *steps.shape[2:])))
-                total = out.reshape(len(chosen), steps.shape[1], -1).sum(1).numpy()
-                classes = total[:, :: image.readout_stride]
-                found = largest(classes)
-                decisions[chosen] = np.where(classes.max(axis=1) > 0, found, -1)
-    finally:
-        torch.set_num_threads(threads)
-        for handle in handles:
-            handle.remove()
-    total_samples = len(inputs.names)
-    means = {layer: values / total_samples for layer, values in counted.items()}
-    return RungResult(
-        decisions,
-        {layer: float(values.sum()) for layer, values in means.items()},
-        synops(image, inputs.counts.mean(0, dtype=np.float64), means),
-    )
+
+    def run(inputs: Inputs) -> RungResult:
+        import torch
+
+        counted: dict[str, np.ndarray] = {}
+        handles = [
+            module.register_forward_hook(_counter(counted, layer, shapes[layer]))
+            for layer, module in neurons.items()
+        ]
+        decisions = np.full(len(inputs.names), -1, np.int64)
+        threads = torch.get_num_threads()
+        if widest < SMALL_MAP:
+            torch.set_num_threads(1)
+        try:
+            with torch.no_grad():
+                for chosen, steps in _batches(inputs, step_us, widest, biased):
+                    for module in neurons.values():
+                        module.batch_size = len(chosen)
+                        module.reset_states()
+                    out = net(torch.from_numpy(steps.reshape(-1, *steps.shape[2:])))
+                    total = out.reshape(len(chosen), steps.shape[1], -1).sum(1).numpy()
+                    classes = total[:, :: image.readout_stride]
+                    found = largest(classes)
+                    decisions[chosen] = np.where(classes.max(axis=1) > 0, found, -1)
+        finally:
+            torch.set_num_threads(threads)
+            for handle in handles:
+                handle.remove()
+        return RungResult(
+            decisions,
+            {layer: float(values.sum()) for layer, values in counted.items()},
+            synops(image, inputs.counts.sum(0, dtype=np.float64), counted),
+        )
+
+    return run
 
 
 def _counter(counted: dict[str, np.ndarray], layer: str, shape):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from dynapdeploy.errors import SourceError
+from dynapdeploy.scale.folder import PLAN
+from dynapdeploy.scale.piece import read_record
 
 
 def sweep_rows(folder) -> list[dict[str, Any]]:
@@ -18,7 +18,7 @@ def sweep_rows(folder) -> list[dict[str, Any]]:
     Raises:
         SourceError: there is no sweep, or its record is damaged.
     """
-    from dynapdeploy.training.sweep import PLAN, RECORD, load_sweep
+    from dynapdeploy.training.sweep import RECORD, load_sweep
 
     folder = Path(folder)
     if (folder / RECORD).is_file() or not (folder / PLAN).is_file():
@@ -28,15 +28,12 @@ def sweep_rows(folder) -> list[dict[str, Any]]:
 
 
 def _point(run: Path) -> dict[str, Any]:
-    from dynapdeploy.training.sweep_point import POINT
+    from dynapdeploy.training.sweep_plan import POINT
 
     try:
-        row = json.loads((run / POINT).read_text())["row"]
-        return dict(row)
+        return read_record(run / POINT)[1]
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as fault:
-        raise SourceError(f"{run / POINT}: damaged or unreadable ({fault})") from fault
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:

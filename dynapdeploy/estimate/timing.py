@@ -9,8 +9,8 @@ import numpy as np
 
 from dynapdeploy.chip.image import ChipImage
 from dynapdeploy.emulator import Emulation, output_classes
-from dynapdeploy.estimate.latency import decisions_over_time, stable_since
-from dynapdeploy.estimate.load import binned, peak_in_window
+from dynapdeploy.estimate.latency import turns
+from dynapdeploy.estimate.load import in_windows
 from dynapdeploy.estimate.reach import arrivals
 
 MOST_BINS = 10_000
@@ -22,8 +22,8 @@ class Timing:
     """Times in µs from the first input event.
 
     Attributes:
-        output_us: int64 ``[n]``, of each output spike, sorted.
-        output_classes: int64 ``[n]``, the class it speaks for; -1 for none.
+        turns_us: int64 ``[n]``, when the decision changes, rising.
+        turns_to: int64 ``[n]``, what it is from then on, -1 for none; before the first, none.
         decided: whether there is a decision at the end.
         stable_us: from here on the decision stays; 0 if there is none.
         stable_events, stable_synops: input events and additions up to then, that time included.
@@ -31,8 +31,8 @@ class Timing:
         timeline: int64 ``[cores, bins]``, additions per window-long bin, cores in image order.
     """
 
-    output_us: np.ndarray
-    output_classes: np.ndarray
+    turns_us: np.ndarray
+    turns_to: np.ndarray
     decided: bool
     stable_us: int
     stable_events: int
@@ -58,21 +58,24 @@ def timing_of(
     span = int(events["t"][-1]) - start if len(events) else 0
     came = arrivals(image, maps, events, run.monitored)
     bins = min(span // window_us + 1, MOST_BINS)
+    load = {core: in_windows(*found, start, window_us, bins) for core, found in came.items()}
     classes = output_classes(image, run.events)
     count = int(classes.max(initial=-1)) + 1
     times = np.maximum(run.events["t"] - start, 0)
-    stable = stable_since(times, decisions_over_time(classes, count))
-    until = start + (stable or 0)
+    turns_us, turns_to = turns(times, classes, count)
+    decided = len(turns_to) > 0 and bool(turns_to[-1] >= 0)
+    stable = int(turns_us[-1]) if decided else 0
+    until = start + stable
     return Timing(
-        output_us=times,
-        output_classes=classes,
-        decided=stable is not None,
-        stable_us=stable or 0,
+        turns_us=turns_us,
+        turns_to=turns_to,
+        decided=decided,
+        stable_us=stable,
         stable_events=int(np.searchsorted(events["t"], until, side="right")),
         stable_synops=sum(
             int(additions[: np.searchsorted(at, until, side="right")].sum())
             for at, additions in came.values()
         ),
-        peaks={core: peak_in_window(*found, window_us) for core, found in came.items()},
-        timeline=np.stack([binned(*found, start, window_us, bins) for found in came.values()]),
+        peaks={core: int(peak) for core, (peak, _) in load.items()},
+        timeline=np.stack([timeline for _, timeline in load.values()]),
     )

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
-MAX_VALUES = 2**28
-"""Numbers that a file may hold in all: 1 GiB of 32-bit weights."""
+MAX_VALUES = 2**26
+"""Numbers that a file may hold in all, 512 MiB of the widest: far more than any net for these chips
+has. Text counts by its length, :data:`TEXT` numbers where the length is not said."""
+TEXT = 1024
 
 MAX_ITEMS = 100_000
 """Nodes and fields that a file may hold in all."""
@@ -64,12 +66,13 @@ def contents(path: str) -> dict[str, np.ndarray]:
 def _size(data: Any, where: str, left: int) -> int:
     if data.external or data.is_virtual:
         raise Refused(f"{where} keeps its data in another file")
-    size = 1
+    size = TEXT if data.dtype.kind == "O" else -(-data.dtype.itemsize // 8)
     for extent in data.shape:
         size *= int(extent)
     if size > left:
         raise Refused(
-            f"{where} has shape {data.shape}; a file may hold {MAX_VALUES:,} values in all"
+            f"{where} has shape {data.shape} of {data.dtype}; a file may hold {MAX_VALUES:,} "
+            "values in all"
         )
     return size
 

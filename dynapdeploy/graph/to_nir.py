@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dynapdeploy.errors import OutputError, SourceError
-from dynapdeploy.files import replacing
+from dynapdeploy.files import write_bytes
 from dynapdeploy.graph.from_nir import METADATA
 from dynapdeploy.graph.graph import Graph
 from dynapdeploy.graph.nir_joins import spell_joins
@@ -82,13 +83,12 @@ def write_nir(
             elsewhere[name] = notes
     edges = [(before, name) for name in graph.nodes for before in graph.inputs[name]]
     whole = nir.NIRGraph(nodes, edges, metadata={METADATA: elsewhere} if elsewhere else {})
+    content = io.BytesIO()  # on a full disk the HDF5 library would take the process down
     try:
-        with replacing(path) as temporary:
-            nir.write(temporary, whole)
-    except OutputError:
-        raise
+        nir.write(content, whole)
     except (OSError, ValueError, TypeError, RuntimeError) as fault:
         raise OutputError(f"cannot write {path} as NIR: {fault}") from fault
+    write_bytes(path, content.getvalue())
 
 
 def _nir_shapes(graph: Graph) -> dict[str, tuple[int, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
+import threading
 import time
 import uuid
 from concurrent.futures import CancelledError
@@ -19,6 +20,8 @@ REACHED_IN_S = 15.0
 GONE_AFTER_S = 20.0
 """A scheduler that was lost is waited for this long."""
 _PAUSE_S = 0.5
+_ONE_AT_A_TIME = threading.Lock()
+"""A piece has all threads of its worker, and training uses torch's global state."""
 
 
 class Cluster:
@@ -61,9 +64,7 @@ class Cluster:
         try:
             future = self._client.submit(
                 there,
-                piece.task,
-                dict(piece.arguments),
-                dict(piece.place),
+                piece.request,
                 key=f"{piece.name}-{uuid.uuid4().hex}",
                 pure=False,
             )
@@ -113,12 +114,13 @@ class Cluster:
         )
 
 
-def there(task: str, arguments: dict[str, Any], place: dict[str, str]) -> dict[str, Any]:
+def there(request: dict[str, Any]) -> dict[str, Any]:
     """Do a piece on a worker of the cluster, with as many threads as Dask gave that worker."""
     from distributed import get_worker
 
     os.environ.setdefault(THREADS, str(get_worker().state.nthreads))
-    return perform(task, arguments, place)
+    with _ONE_AT_A_TIME:
+        return perform(request)
 
 
 def _distributed() -> Any:

@@ -37,7 +37,7 @@ class Here:
     def next(self) -> Done:
         """A piece with its outcome."""
         piece = self._waiting.pop(0)
-        return piece, perform(piece.task, piece.arguments, piece.place)
+        return piece, perform(piece.request)
 
 
 class Processes:
@@ -142,13 +142,8 @@ def _ask(process: subprocess.Popen[str], piece: Piece) -> dict[str, Any] | None:
     """The worker's answer; None if it died before the answer was whole."""
     if process.stdin is None or process.stdout is None:
         return None
-    request = {
-        "task": piece.task,
-        "arguments": dict(piece.arguments),
-        "place": dict(piece.place),
-    }
     try:
-        process.stdin.write(json.dumps(request) + "\n")
+        process.stdin.write(json.dumps(piece.request) + "\n")
         process.stdin.flush()
         line = process.stdout.readline()
     except OSError:

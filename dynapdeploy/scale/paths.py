@@ -15,3 +15,8 @@ def absolute_model(name: str) -> str:
     """``file.py:factory`` with an absolute path; every other name as it is."""
     path, colon, factory = name.rpartition(":")
     return f"{os.path.abspath(path)}:{factory}" if colon and path.endswith(".py") else name
+
+
+def absolute_file(name: str) -> str:
+    """The absolute path of a file or folder that is there; every other name as it is."""
+    return os.path.abspath(name) if name and os.path.exists(name) else name

@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from dynapdeploy import errors
-from dynapdeploy.errors import DeployError, EnvironmentLacks
+from dynapdeploy.errors import DeployError, EnvironmentLacks, SourceError
+from dynapdeploy.files import write_text
 
 PACKAGE = "dynapdeploy."
+SCHEMA_VERSION = 2
 MOST_TRIES = 10
 """How often a piece is begun whose worker dies under it."""
 
@@ -27,6 +31,8 @@ class Piece:
             gives back a dictionary that JSON can hold.
         arguments: what is to be done. The result depends on nothing else.
         place: absolute paths where inputs lie and results go.
+        record: absolute path of a file that keeps what the task gave back; empty for none. A piece
+            that has its record is not done again.
         after: name of the piece whose result this one builds upon.
     """
 
@@ -34,6 +40,7 @@ class Piece:
     task: str
     arguments: Mapping[str, Any]
     place: Mapping[str, str] = field(default_factory=dict)
+    record: str = ""
     after: str | None = None
 
     @property
@@ -42,14 +49,36 @@ class Piece:
         what = json.dumps([self.task, dict(self.arguments)], sort_keys=True)
         return hashlib.sha256(what.encode()).hexdigest()
 
+    @property
+    def request(self) -> dict[str, Any]:
+        """What :func:`perform` takes."""
+        return {
+            "task": self.task,
+            "arguments": dict(self.arguments),
+            "place": dict(self.place),
+            "record": self.record,
+            "key": self.key,
+        }
 
-def perform(task: str, arguments: Mapping[str, Any], place: Mapping[str, str]) -> dict[str, Any]:
-    """Do a piece: ``{"value": ...}``, or ``{"kind", "message"}`` of the error that it met."""
+
+def perform(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Do a piece: ``{"value": ...}``, or ``{"kind", "message"}`` of the error that it met.
+
+    The record is written by whoever does the work, so that a finished piece is kept even where
+    nobody is left to be told of it.
+    """
+    task = request["task"]
     module, _, function = task.partition(":")
     if not module.startswith(PACKAGE):
         return {"kind": "InputError", "message": f"task {task!r} is none of this package"}
     try:
-        return {"value": getattr(importlib.import_module(module), function)(arguments, place)}
+        value = getattr(importlib.import_module(module), function)(
+            request["arguments"], request["place"]
+        )
+        if request["record"]:
+            content = {"schema_version": SCHEMA_VERSION, "key": request["key"], "value": value}
+            write_text(request["record"], json.dumps(content, indent=1) + "\n")
+        return {"value": value}
     except DeployError as fault:
         return {"kind": type(fault).__name__, "message": str(fault)}
     except MemoryError:
@@ -58,6 +87,36 @@ def perform(task: str, arguments: Mapping[str, Any], place: Mapping[str, str]) -
         return {"kind": "EnvironmentLacks", "message": f"a worker cannot import it: {fault}"}
     except Exception as fault:
         return {"kind": "", "message": f"{type(fault).__name__}: {fault}"}
+
+
+def kept(piece: Piece) -> dict[str, Any] | None:
+    """What the record of a piece holds; None without one, or where it is damaged or another's."""
+    try:
+        key, value = read_record(piece.record) if piece.record else ("", {})
+    except (FileNotFoundError, SourceError):
+        return None
+    return value if key == piece.key else None
+
+
+def read_record(path: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
+    """Key and value in the record of a piece.
+
+    Raises:
+        FileNotFoundError: there is none.
+        SourceError: it is damaged, or of another schema version.
+    """
+    try:
+        content = json.loads(Path(path).read_text())
+        version = content["schema_version"]
+        if version != SCHEMA_VERSION:
+            raise SourceError(
+                f"{path}: schema version {version!r} is unknown, {SCHEMA_VERSION} was expected"
+            )
+        return str(content["key"]), dict(content["value"])
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as fault:
+        raise SourceError(f"{path}: damaged or unreadable ({fault})") from fault
 
 
 def fault_in(outcome: Mapping[str, Any], piece: Piece) -> Exception | None:

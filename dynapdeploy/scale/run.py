@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from dynapdeploy.scale.local import Here, Processes
-from dynapdeploy.scale.piece import Piece, fault_in
+from dynapdeploy.scale.piece import Piece, fault_in, kept
 
 
 class Engine(Protocol):
@@ -26,8 +26,8 @@ def run_pieces(
 ) -> Iterator[tuple[Piece, Any]]:
     """Each piece with what its task gave back, or with the error that it met, as they come.
 
-    A piece whose predecessor (``after``) met an error, or is not among ``pieces``, is left out or
-    begun at once respectively.
+    Those whose record is there come first and are not done again. A piece whose predecessor
+    (``after``) met an error is left out.
 
     Args:
         workers: processes of this machine; 1 for this process itself.
@@ -36,8 +36,16 @@ def run_pieces(
     Raises:
         EnvironmentLacks: dask.distributed is missing, or the scheduler cannot be reached any more.
     """
-    with _engine(min(workers, max(1, len(pieces))), scheduler) as engine:
-        yield from _all(pieces, engine)
+    left = []
+    for piece in pieces:
+        value = kept(piece)
+        if value is None:
+            left.append(piece)
+        else:
+            yield piece, value
+    if left:
+        with _engine(min(workers, len(left)), scheduler) as engine:
+            yield from _all(left, engine)
 
 
 def _engine(workers: int, scheduler: str | None) -> Engine:

@@ -25,8 +25,7 @@ def main() -> None:
     pieces: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(sys.stdin, pieces), daemon=True).start()
     while True:
-        piece = pieces.get()
-        outcome = perform(piece["task"], piece["arguments"], piece["place"])
+        outcome = perform(pieces.get())
         answers.write(json.dumps(outcome) + "\n")
         answers.flush()
 

@@ -84,7 +84,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         if state["schema_version"] != SCHEMA_VERSION:
             raise SourceError(
-                f"{path}: schema version {state['schema_version']}, expected {SCHEMA_VERSION}"
+                f"{path}: schema version {state['schema_version']!r} is unknown, "
+                f"{SCHEMA_VERSION} was expected"
             )
         return Checkpoint(
             state["stage"],

@@ -14,10 +14,15 @@ from dynapdeploy.chip.input_coding import InputCoding
 from dynapdeploy.data import Dataset, draw, open_dataset
 from dynapdeploy.errors import DataError, InputError, SourceError
 from dynapdeploy.training.architecture import describe, quantizable
-from dynapdeploy.training.checkpoint import load_checkpoint, restore_optimizer, restore_weights
+from dynapdeploy.training.checkpoint import (
+    FILE,
+    load_checkpoint,
+    restore_optimizer,
+    restore_weights,
+)
 from dynapdeploy.training.metrics import EpochMetrics
 from dynapdeploy.training.models import MODELS, build
-from dynapdeploy.training.run import TrainingRun, load_run
+from dynapdeploy.training.run import RECORD, TrainingRun, load_run
 from dynapdeploy.training.samples import Samples, check_classes, load_samples
 from dynapdeploy.training.settings import TrainingSettings
 from dynapdeploy.training.synop_loss import SynOpMeter, meter
@@ -56,16 +61,19 @@ def prepare(
     tell: Progress,
     start: TrainingRun | None = None,
 ) -> Job:
-    """Read data and model, resolve the target, and take up a checkpoint where ``resume`` says so.
+    """Read data and model, resolve the target, and take up the checkpoint, if there is one, where
+    ``resume`` says so.
 
     With ``start``, the first weights are those of that run before its fine-tuning, and the SynOps
     "before training" are what the net needs with them.
 
     Raises as :func:`dynapdeploy.training.trainer.train`.
     """
-    before = load_checkpoint(folder) if resume else None
+    before = load_checkpoint(folder) if resume and (folder / FILE).exists() else None
     if before is not None:
         _check_same(before.settings, settings, folder)
+    elif resume and (folder / RECORD).exists():
+        _check_same(load_run(folder).settings.as_dict(), settings, folder)
     train_set = draw(
         open_dataset(settings.data, "train", strict=settings.strict), settings.limit, settings.seed
     )

@@ -113,8 +113,12 @@ def load_run(folder, *, tuned: bool = True) -> TrainingRun:
         content = (folder / weights_file).read_bytes()
     except (OSError, ValueError, RecursionError) as fault:
         raise SourceError(f"{folder / RECORD}: damaged or unreadable ({fault})") from fault
-    if not isinstance(record, dict) or record.get("schema_version") != SCHEMA_VERSION:
-        raise SourceError(f"{folder / RECORD}: schema version {SCHEMA_VERSION} was expected")
+    version = record.get("schema_version") if isinstance(record, dict) else None
+    if not isinstance(record, dict) or version != SCHEMA_VERSION:
+        raise SourceError(
+            f"{folder / RECORD}: schema version {version!r} is unknown, "
+            f"{SCHEMA_VERSION} was expected"
+        )
     known = record.get("weights_sha256")
     if not isinstance(known, dict) or hashlib.sha256(content).hexdigest() != known.get(
         weights_file

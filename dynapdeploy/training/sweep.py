@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -10,15 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dynapdeploy.errors import DeployError, EnvironmentLacks, InputError, SourceError
+from dynapdeploy.errors import DeployError, EnvironmentLacks, SourceError
 from dynapdeploy.files import write_text
-from dynapdeploy.lock import locked_folder
-from dynapdeploy.scale import Piece, run_pieces
+from dynapdeploy.scale import Piece, planned_folder, run_pieces
+from dynapdeploy.scale.piece import kept
 from dynapdeploy.training.sweep_curve import plot_sweep
 from dynapdeploy.training.sweep_plan import SweepPlan, pieces
-from dynapdeploy.training.sweep_point import finished_point
 
-PLAN, RECORD, TABLE, CURVE = "plan.json", "sweep.json", "sweep.csv", "sweep.png"
+RECORD, TABLE, CURVE = "sweep.json", "sweep.csv", "sweep.png"
 SCHEMA_VERSION = 1
 COLUMNS = ("name", "seed", "status", "target_synops", "accuracy", "synops_per_sample", "factor")
 
@@ -53,7 +53,7 @@ def sweep(
     the same files on one kind of machine, whatever the workers, killed and resumed or not.
 
     Args:
-        resume: go on with what is in ``folder``; the plan must be the same.
+        resume: go on with what is in ``folder``, if anything; the plan must be the same.
         workers: processes of this machine.
         scheduler: address of a Dask scheduler in place of this machine; ``folder`` and the data
             must lie where its workers find them under the same path.
@@ -61,24 +61,19 @@ def sweep(
 
     Raises:
         InputError: ``folder`` holds a sweep and ``resume`` was not asked for, or another plan.
-        SourceError: nothing to resume.
         EnvironmentLacks: the cluster cannot be used, or is gone.
         OutputError: ``folder`` cannot be written, or another process works in it.
         DeployError: no net could be trained; the first reason.
     """
-    with locked_folder(Path(folder).absolute(), (PLAN, RECORD, TABLE, CURVE)) as folder:
-        _check_plan(plan, folder, resume)
-        write_text(folder / PLAN, json.dumps(plan.as_dict(), indent=2) + "\n")
+    what = {"command": "sweep", **plan.as_dict()}
+    with planned_folder(folder, what, resume, (RECORD, TABLE, CURVE)) as folder:
         tell = progress or (lambda stage, done, total, text: None)
         todo, found = pieces(plan, folder), {}
-        for piece in todo:
-            row = finished_point(piece.arguments, piece.place) if resume else None
-            if row is not None:
-                found[piece.name] = _row(piece, "done", row)
-        left = [piece for piece in todo if piece.name not in found]
-        tell("sweep", len(found), len(todo), "")
+        tell("sweep", 0, len(todo), "")
         refused: list[DeployError] = []
-        for piece, result in run_pieces(left, workers=workers, scheduler=scheduler):
+        for piece in todo:
+            _forget_if_damaged(piece)
+        for piece, result in run_pieces(todo, workers=workers, scheduler=scheduler):
             if isinstance(result, EnvironmentLacks) or not isinstance(result, dict | DeployError):
                 raise result
             if isinstance(result, DeployError):
@@ -112,27 +107,19 @@ def load_sweep(folder) -> Sweep:
     return Sweep(Path(folder), rows)
 
 
-def _check_plan(plan: SweepPlan, folder: Path, resume: bool) -> None:
-    path = folder / PLAN
-    if not path.exists():
-        if resume:
-            raise SourceError(f"{folder}: there is no sweep to resume, {PLAN} is missing")
+def _forget_if_damaged(piece: Piece) -> None:
+    """Remove the record of a net whose weights are not those that it vouches for."""
+    row = kept(piece)
+    if row is None:
         return
-    if not resume:
-        raise InputError(
-            f"{folder}: it holds a sweep already; --resume goes on with it, "
-            "or choose another folder"
-        )
+    from dynapdeploy.training.run import WEIGHTS
+
     try:
-        before = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError) as fault:
-        raise SourceError(f"{path}: damaged or unreadable ({fault})") from fault
-    now = json.loads(json.dumps(plan.as_dict()))
-    changed = [
-        name for name in now if not isinstance(before, dict) or before.get(name) != now[name]
-    ]
-    if changed:
-        raise InputError(f"{folder}: cannot resume with another {', '.join(changed)}")
+        digest = hashlib.sha256((Path(piece.place["folder"]) / WEIGHTS).read_bytes()).hexdigest()
+    except OSError:
+        digest = ""
+    if row.get("weights_sha256") != digest:
+        Path(piece.record).unlink()
 
 
 def _row(piece: Piece, status: str, figures: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ UNITS = ("synops", "energy_j", "ratio")
 SCALE_UPS = (1.5, 2.0)
 """Factors of the first layer's weights that each net is tested with besides (Sorbaro et al. 2020,
 section 2.4.3)."""
+POINT = "point.json"
 TASK = "dynapdeploy.training.sweep_point:train_point"
 
 
@@ -68,8 +69,12 @@ class SweepPlan:
 
 
 def pieces(plan: SweepPlan, folder: Path) -> list[Piece]:
-    """One piece per net; in a chain each waits for the one before it."""
-    threads = plan.settings.recipe.threads
+    """One piece per net; in a chain each waits for the one before it.
+
+    Torch's threads, which have a say in the result, follow from plan and machine, not from who does
+    the work.
+    """
+    threads = plan.settings.threads or _threads(plan)
     found = []
     for seed in plan.seeds:
         for number, target in enumerate(plan.targets):
@@ -85,8 +90,15 @@ def pieces(plan: SweepPlan, folder: Path) -> list[Piece]:
                 "chain": plan.targets[: number + 1] if plan.chain else None,
                 "scale_ups": plan.scale_ups,
             }
-            found.append(Piece(_name(seed, number), TASK, arguments, place, before))
+            record = str(folder / _name(seed, number) / POINT)
+            found.append(Piece(_name(seed, number), TASK, arguments, place, record, before))
     return found
+
+
+def _threads(plan: SweepPlan) -> int:
+    """Those of one net alone, shared among the nets that can be trained side by side."""
+    side_by_side = len(plan.seeds) * (1 if plan.chain else len(plan.targets))
+    return max(1, plan.settings.recipe.threads // side_by_side)
 
 
 def _name(seed: int, number: int) -> str:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +17,6 @@ from dynapdeploy.chip.image import ChipImage
 from dynapdeploy.data import draw, open_dataset, readable
 from dynapdeploy.data.coding import encode
 from dynapdeploy.errors import CheckFailed, DataError, SourceError
-from dynapdeploy.files import write_text
-from dynapdeploy.training import checkpoint
 from dynapdeploy.training.accuracy import accuracy
 from dynapdeploy.training.baselines import scale_first_weights
 from dynapdeploy.training.emulated import chip_image, spike_counts
@@ -29,14 +25,9 @@ from dynapdeploy.training.settings import TrainingSettings
 from dynapdeploy.training.trainer import train
 from dynapdeploy.training.tuning_stage import MEASURED_SYNOPS
 
-POINT = "point.json"
-SCHEMA_VERSION = 1
-_ONE_AT_A_TIME = threading.Lock()
-"""Training uses torch's global state; workers of Dask may have several threads."""
-
 
 def train_point(arguments: Mapping[str, Any], place: Mapping[str, str]) -> dict[str, Any]:
-    """Train one net, or go on with it, and write ``point.json``; the row of the sweep's table.
+    """Train one net, or go on with it; the row of the sweep's table.
 
     Args:
         arguments: ``settings``, ``target`` in ``unit``, ``chain`` (targets up to this one, None
@@ -46,46 +37,17 @@ def train_point(arguments: Mapping[str, Any], place: Mapping[str, str]) -> dict[
     Raises as :func:`dynapdeploy.training.trainer.train`.
     """
     folder = Path(place["folder"])
-    with _ONE_AT_A_TIME:
-        start = load_run(place["before"]) if "before" in place else None
-        settings = _settings(arguments, place)
-        known = checkpoint.FILE in _names(folder)
-        run = train(settings, folder, resume=known, start=start)
-        row = {
-            "seed": settings.seed,
-            "target_synops": run.metrics["target_synops"],
-            **_headline(run),
-            "stages": run.metrics["stages"],
-            "scaled": scaled_figures(run, arguments["scale_ups"]),
-            "weights_sha256": hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
-        }
-    content = {"schema_version": SCHEMA_VERSION, "key": _key(arguments), "row": row}
-    write_text(folder / POINT, json.dumps(content, indent=2) + "\n")
-    return row
-
-
-def finished_point(arguments: Mapping[str, Any], place: Mapping[str, str]) -> dict[str, Any] | None:
-    """The row of a net that is done already, None where it is not, or was asked for otherwise."""
-    try:
-        content = json.loads((Path(place["folder"]) / POINT).read_text())
-        row = content["row"]
-        digest = hashlib.sha256((Path(place["folder"]) / WEIGHTS).read_bytes()).hexdigest()
-        same = (
-            content["schema_version"] == SCHEMA_VERSION
-            and content["key"] == _key(arguments)
-            and row["weights_sha256"] == digest
-        )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return row if same else None
-
-
-def _key(arguments: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(dict(arguments), sort_keys=True).encode()).hexdigest()
-
-
-def _names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    start = load_run(place["before"]) if "before" in place else None
+    settings = _settings(arguments, place)
+    run = train(settings, folder, resume=True, start=start)
+    return {
+        "seed": settings.seed,
+        "target_synops": run.metrics["target_synops"],
+        **_headline(run),
+        "stages": run.metrics["stages"],
+        "scaled": scaled_figures(run, arguments["scale_ups"]),
+        "weights_sha256": hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
+    }
 
 
 def _settings(arguments: Mapping[str, Any], place: Mapping[str, str]) -> TrainingSettings:

@@ -55,13 +55,14 @@ def train(
     trains one net in this way.
 
     Args:
-        resume: go on from the folder's checkpoint; its settings must be the same.
+        resume: go on from the folder's checkpoint, or begin where there is none yet; the settings
+            of what is in the folder must be the same.
         start: a finished run whose weights before fine-tuning are the first ones of this run.
         progress: told about every step.
 
     Raises:
         InputError: a target that cannot be reached, or settings unlike those of the checkpoint.
-        SourceError: an unknown model, one that does not fit the data, or no checkpoint to resume.
+        SourceError: an unknown model, one that does not fit the data, or a damaged checkpoint.
         DataError: data that cannot be read, without labels, or without samples of a class.
         Mismatch: still images for a net that takes recordings, or the other way round.
         TrainingFailed: the loss is not a number any more.

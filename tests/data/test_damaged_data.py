@@ -194,9 +194,12 @@ def test_one_recording(tmp_path, name, content):
         ("a.bin", _bin()[:-1], "14 bytes are no whole number"),
         ("a.aedat", b"#!AER-DAT2.0\r\n" + bytes(15), "truncated"),
         ("a.aedat", b"#!AER-DAT2.0\r\n", "truncated"),
-        ("a.aedat", b"#!AER-DAT3.1\r\n" + bytes(16), "not an AEDAT 2.0 file"),
+        ("a.aedat", b"#!AER-DAT3.1\r\n" + bytes(16), "got AEDAT 3.1"),
         ("a.aedat", b"#!AER-DAT2.0\r\n" + b"\x7f" * 16, "more than the 16 bits"),
         ("a.txt", b"1 2 3 4", "unknown kind of file"),
+        ("a.aedat", b"#!AER-DAT4.0\r\n" + bytes(16), "got AEDAT 4.0"),
+        ("a.aedat4", b"#!AER-DAT4.0\r\n" + bytes(16), "AEDAT 4 is not read, .npz"),
+        ("a.raw", b"% evt 3.0\n", r"EVT \(Prophesee RAW\) is not read, .npz"),
     ],
 )
 def test_a_file_that_is_no_recording(tmp_path, name, content, message):

@@ -110,8 +110,8 @@ def test_an_image_alone_has_the_last_rungs_only(digits):
 
 
 def result(decisions, first, second):
-    spikes = {"a": first, "b": second}
-    return RungResult(np.array(decisions), spikes, {"a": 10.0, "b": 5.0})
+    spikes = {"a": len(decisions) * first, "b": len(decisions) * second}
+    return RungResult(np.array(decisions), spikes, {"a": 40.0, "b": 20.0})
 
 
 def test_comparison_by_hand():

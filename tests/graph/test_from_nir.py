@@ -212,8 +212,17 @@ def test_files_that_reach_out_or_claim_too_much(tmp_path):
         read_nir(path)
     with h5py.File(path, "a") as file:
         del file["node/nodes/c/extra"]
-        file.create_dataset("node/nodes/c/extra", (2**40,), "f4", chunks=(1024,))
-    with pytest.raises(SourceError, match="values in all"):
+    claims = [((2**40,), "f4"), ((1,), "S1000000000"), ((2**20,), h5py.string_dtype())]
+    for shape, dtype in claims:
+        with h5py.File(path, "a") as file:
+            file.create_dataset("node/nodes/c/extra", shape, dtype, chunks=(1,))
+        with pytest.raises(SourceError, match="values in all"):
+            read_nir(path)
+        with h5py.File(path, "a") as file:
+            del file["node/nodes/c/extra"]
+    with h5py.File(path, "a") as file:
+        file["node/nodes/c/self"] = file["node/nodes"]
+    with pytest.raises(SourceError, match=r"nested more than|more than 100,000"):
         read_nir(path)
 
 

@@ -121,7 +121,9 @@ def test_rows_of_an_unfinished_sweep(tmp_path):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "plan.json").write_text("{}")
     row = {"accuracy": 0.5, "synops_per_sample": 10.0}
-    (tmp_path / "seed-0/net-01/point.json").write_text(json.dumps({"row": row}))
+    (tmp_path / "seed-0/net-01/point.json").write_text(
+        json.dumps({"schema_version": 2, "key": "", "value": row})
+    )
     assert sweep_rows(tmp_path) == [
         {"name": "seed-0/net-00", "accuracy": None, "synops_per_sample": None},
         {"name": "seed-0/net-01", **row},

@@ -45,10 +45,8 @@ class Tally:
 
 
 def command(verb: str, options: tuple[str, ...], folder: Path) -> list[str]:
-    """The command line, resuming where there is something to resume."""
-    mark = "checkpoint.safetensors" if verb == "train" else "plan.json"
-    resume = ["--resume"] if (folder / mark).exists() else []
-    return [verb, *options, "-o", str(folder), *resume]
+    """The command line; --resume begins where there is nothing yet."""
+    return [verb, *options, "-o", str(folder), "--resume"]
 
 
 def compared(folder: Path, reference: Path) -> list[str]:

@@ -7,6 +7,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dynapdeploy.errors import OutputError
@@ -156,3 +157,15 @@ except OutputError as fault:
         "losses.png": b"old",
         "checkpoint.safetensors": b"old",
     }
+
+
+def test_nir_on_a_full_disk(small_disk):
+    from dynapdeploy.graph import write_nir
+    from dynapdeploy.graph.graph import Graph
+    from dynapdeploy.graph.nodes import Input, Linear, Output
+
+    nodes = {"in": Input((100, 1, 1)), "fc": Linear(np.ones((400, 100))), "out": Output()}
+    graph = Graph(nodes, {"fc": ("in",), "out": ("fc",)}, "wide")
+    with pytest.raises(OutputError, match=r"wide.nir: No space left on device"):
+        write_nir(graph, small_disk / "wide.nir")
+    assert list(small_disk.iterdir()) == []

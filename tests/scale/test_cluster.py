@@ -1,56 +1,20 @@
 """A Dask cluster of real processes on this machine."""
 
-import json
 import os
 import signal
-import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
 from dynapdeploy.errors import DataError, EnvironmentLacks
+from dynapdeploy.estimate import estimate, parts
+from dynapdeploy.estimate.estimate_parts import estimate_in_parts
+from dynapdeploy.estimate.parts import Workers
+from dynapdeploy.report.estimation import estimate_content
 from dynapdeploy.scale import Piece, cluster, run_pieces
 from dynapdeploy.scale.trial import TRIAL
 
 pytest.importorskip("distributed", reason="dask.distributed is not installed")
-ROOT = Path(__file__).parents[2]
-
-
-def begin(*words):
-    return subprocess.Popen(
-        [sys.executable, "-m", *words],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-@pytest.fixture
-def dask(tmp_path):
-    """A scheduler and two workers; yields address, scheduler process, worker processes."""
-    file = tmp_path / "scheduler.json"
-    common = ("--host", "127.0.0.1", "--scheduler-file", str(file), "--no-dashboard")
-    processes = [begin("distributed.cli.dask_scheduler", "--port", "0", *common)]
-    while True:
-        try:
-            address = json.loads(file.read_text())["address"]
-            break
-        except (OSError, ValueError, KeyError):
-            time.sleep(0.05)
-    processes += [
-        begin(
-            "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny",
-            "--no-dashboard", "--local-directory", str(tmp_path),
-        )
-        for _ in range(2)
-    ]  # fmt: skip
-    yield address, processes[0], processes[1:]
-    for process in processes:
-        process.kill()
-        process.wait()
 
 
 def piece(name, **arguments):
@@ -94,3 +58,22 @@ def test_without_dask(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(EnvironmentLacks, match=r"pip install 'dynapdeploy\[cluster\]'"):
         list(run_pieces([piece("a", value=1)], scheduler="tcp://127.0.0.1:9"))
+
+
+def test_an_estimate_outlives_worker_and_scheduler(dask, monkeypatch, tmp_path, tiny):
+    """Two kills: the finished parts are kept, and the rest is done on this machine."""
+    monkeypatch.setattr(cluster, "GONE_AFTER_S", 1.0)
+    monkeypatch.setattr(parts, "SAMPLES", 2)
+    address, scheduler, (victim, _) = dask
+    folder = tmp_path / "out"
+
+    def kill(done):
+        (victim if done < 10 else scheduler).kill()
+
+    with pytest.raises(EnvironmentLacks, match="--resume goes on"):
+        estimate_in_parts(*tiny, Workers(folder, scheduler=address), progress=kill)
+    kept = {path: path.stat().st_mtime_ns for path in (folder / "parts").iterdir()}
+    assert 5 <= len(kept) < 20
+    found = estimate_in_parts(*tiny, Workers(folder, resume=True))
+    assert estimate_content(found) == estimate_content(estimate(tiny[0], tiny[1].open()))
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept

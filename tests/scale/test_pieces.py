@@ -18,7 +18,7 @@ from dynapdeploy.scale.trial import TRIAL
 
 
 def piece(name, after=None, **arguments):
-    return Piece(name, TRIAL, arguments, {}, after)
+    return Piece(name, TRIAL, arguments, after=after)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -119,7 +119,7 @@ def _runs(process: int) -> bool:
 
 
 def test_only_tasks_of_this_package_are_done():
-    outcome = perform("os:system", {"command": "true"}, {})
+    outcome = perform(Piece("x", "os:system", {"command": "true"}).request)
     assert "none of this package" in str(fault_in(outcome, piece("x")))
-    lacking = fault_in(perform("dynapdeploy.nowhere:task", {}, {}), piece("x"))
+    lacking = fault_in(perform(Piece("x", "dynapdeploy.nowhere:task", {}).request), piece("x"))
     assert isinstance(lacking, EnvironmentLacks)

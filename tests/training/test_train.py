@@ -98,11 +98,14 @@ def test_killed_and_resumed_gives_the_same(finished, tmp_path, stop):
         assert (tmp_path / name).read_bytes() == (finished.folder / name).read_bytes(), name
 
 
-def test_resuming_needs_a_checkpoint_and_the_same_settings(finished, tmp_path):
-    with pytest.raises(SourceError, match="no training to resume"):
-        train(settings(), tmp_path, resume=True)
-    with pytest.raises(InputError, match="seed was 0 and is 1"):
-        train(settings(target_ratio=0.5, seed=1), finished.folder, resume=True)
+def test_resuming_goes_on_or_begins_with_the_same_settings(finished, tmp_path):
+    same = settings(target_ratio=0.5)
+    begun = train(same, tmp_path / "begun", resume=True)
+    assert torch.equal(begun.module[0].weight, finished.module[0].weight)
+    (begun.folder / "checkpoint.safetensors").unlink()
+    for folder in (finished.folder, begun.folder):
+        with pytest.raises(InputError, match="seed was 0 and is 1"):
+            train(settings(target_ratio=0.5, seed=1), folder, resume=True)
     (tmp_path / "checkpoint.safetensors").write_bytes(b"nonsense")
     with pytest.raises(SourceError, match="damaged, or not a checkpoint"):
         train(settings(), tmp_path, resume=True)
