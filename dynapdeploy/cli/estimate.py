@@ -12,6 +12,7 @@ from dynapdeploy.cli.options import (
     data_option,
     data_options,
     format_option,
+    parts_folder_option,
     parts_options,
     strict_option,
     verb,
@@ -58,6 +59,7 @@ Examples:
 )
 @battery_option()
 @strict_option()
+@parts_folder_option()
 @parts_options()
 @format_option()
 def command(

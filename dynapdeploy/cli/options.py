@@ -252,22 +252,24 @@ def workers_option(text: str = "Threads side by side.") -> Decorator:
     return click.option("--workers", type=COUNT, help=f"{text}  [default: one per processor core]")
 
 
-def parts_options(required: bool = False) -> Decorator:
-    """``-o DIR``, ``--workers N``, ``--scheduler ADDRESS``, ``--resume``: work in many parts."""
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        function = click.option(
-            "--resume", is_flag=True, help="Go on with what is in the folder, if anything."
-        )(function)
-        function = click.option(
+def parts_options(text: str = "Threads side by side; with -o processes.") -> Decorator:
+    """``--workers N``, ``--scheduler ADDRESS``, ``--resume``: work in many parts."""
+    return together(
+        workers_option(text),
+        click.option(
             "--scheduler", metavar="ADDRESS", help="A Dask scheduler in place of this machine."
-        )(function)
-        text = "Processes side by side." if required else "Threads side by side; with -o processes."
-        function = workers_option(text)(function)
-        kept = "Folder for the results." if required else "Folder that keeps the finished parts."
-        return click.option("-o", "--output", required=required, metavar="DIR", help=kept)(function)
+        ),
+        click.option(
+            "--resume", is_flag=True, help="Go on with what is in the folder, if anything."
+        ),
+    )
 
-    return decorate
+
+def parts_folder_option() -> Decorator:
+    """``-o DIR``."""
+    return click.option(
+        "-o", "--output", metavar="DIR", help="Folder that keeps the finished parts."
+    )
 
 
 def check_parts_options(output: str | None, scheduler: str | None, resume: bool) -> None:

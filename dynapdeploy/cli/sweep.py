@@ -92,7 +92,7 @@ Examples:
 @limit_option()
 @finetune_option()
 @machine_options()
-@parts_options(required=True)
+@parts_options("Processes side by side.")
 @format_option()
 def command(
     data, model, output, target_synops, target_energy_j, target_ratio, chain, nets, factor, seeds,

@@ -15,6 +15,7 @@ from dynapdeploy.cli.options import (
     data_options,
     device_option,
     format_option,
+    parts_folder_option,
     parts_options,
     source_options,
     verb,
@@ -54,6 +55,7 @@ Examples:
     type=POSITIVE,
     help="For still images: events per unit of a pixel's value.",
 )
+@parts_folder_option()
 @parts_options()
 @format_option()
 def command(
