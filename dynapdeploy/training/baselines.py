@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from typing import Any
 
 import torch
 from torch import nn
@@ -27,7 +28,7 @@ def settings_for(mode: str, settings: TrainingSettings) -> TrainingSettings:
     if mode not in MODES:
         raise InputError(f"mode: {mode!r} is unknown, known are {', '.join(MODES)}")
     if mode in ("nopenalty", "weightscaling"):
-        without = dict.fromkeys(TARGETS)
+        without: dict[str, Any] = dict.fromkeys(TARGETS)
         return dataclasses.replace(settings, quantized=False, penalty=0.0, **without)
     if not settings.target:
         raise InputError(f"mode {mode}: it needs a target for its SynOp loss")
