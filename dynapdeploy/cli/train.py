@@ -142,5 +142,7 @@ def _check_together(context: click.Context, mode: str | None) -> None:
     if not context.params["finetune"]:
         for name in sorted(given & {"--finetune-epochs", "--finetune-samples"}):
             raise click.UsageError(f"{name} goes with fine-tuning, --no-finetune leaves it out")
-    if mode in ("nopenalty", "weightscaling", "weightscale") and "--penalty" in given:
-        raise click.UsageError(f"--mode {mode} trains without SynOp loss, --penalty is of no use")
+    if mode in ("nopenalty", "weightscaling", "weightscale"):
+        targets = {"--target-synops", "--target-energy", "--target-ratio"}
+        for name in sorted(given & {"--penalty", *targets}):
+            raise click.UsageError(f"--mode {mode} trains without SynOp loss, {name} is of no use")

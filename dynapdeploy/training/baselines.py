@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from typing import Any
 
 import torch
 from torch import nn
 
 from dynapdeploy.errors import InputError, SourceError
-from dynapdeploy.training.settings import TrainingSettings
+from dynapdeploy.training.settings import TARGETS, TrainingSettings
 
 MODES = ("nopenalty", "weightscaling", "nonquantized", "quantized")
 """No SynOp loss; that with its first weights scaled; SynOp loss without and with rounding."""
@@ -21,18 +22,14 @@ def settings_for(mode: str, settings: TrainingSettings) -> TrainingSettings:
     """What one mode trains; ``weightscaling`` scales the net of ``nopenalty`` afterwards.
 
     Raises:
-        InputError: an unknown mode, one with SynOp loss and no target, or without and with one.
+        InputError: an unknown mode, or one with SynOp loss and no target.
     """
     mode = _ALIASES.get(mode, mode)
     if mode not in MODES:
         raise InputError(f"mode: {mode!r} is unknown, known are {', '.join(MODES)}")
     if mode in ("nopenalty", "weightscaling"):
-        if settings.target:
-            raise InputError(
-                f"mode {mode}: it trains without SynOp loss, so {settings.target} "
-                "cannot be reached; leave it out"
-            )
-        return dataclasses.replace(settings, quantized=False, penalty=0.0)
+        without: dict[str, Any] = dict.fromkeys(TARGETS)
+        return dataclasses.replace(settings, quantized=False, penalty=0.0, **without)
     if not settings.target:
         raise InputError(f"mode {mode}: it needs a target for its SynOp loss")
     return dataclasses.replace(settings, quantized=mode == "quantized")

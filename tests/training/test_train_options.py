@@ -49,6 +49,7 @@ def test_table_shows_results_only():
         (["--no-finetune", "--finetune-epochs", "5"], "--finetune-epochs goes with fine-tuning"),
         (["--no-finetune", "--finetune-samples", "5"], "--finetune-samples goes with"),
         (["--mode", "nopenalty", "--penalty", "2"], "--penalty is of no use"),
+        (["--mode", "weightscale", "--target-energy", "1e-6"], "--target-energy is of no use"),
         (["--devices", "0"], "x>=1"),
         (["--devices", "many"], "many"),
     ],
