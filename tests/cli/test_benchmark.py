@@ -62,7 +62,7 @@ def test_benchmark_scales_the_first_weights(factory, tmp_path):
     assert half["synops_per_sample"] < whole["synops_per_sample"]
     assert half["layers"][0] == whole["layers"][0]
     first = whole["layers"][0]
-    assert first["synops"] == first["arriving"] * 4 * 5 * 5 / (2 * 2)
+    assert first["synops"] == first["arriving"] * 4 * 25 / 4  # stride 2
     assert first["synops_exact"] < first["synops"]
     assert len(whole["accuracy_over_time"]) == 10
     assert whole["accuracy_over_time"][-1] == whole["accuracy"]
