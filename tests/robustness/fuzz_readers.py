@@ -184,8 +184,11 @@ def sound(reader: str) -> list[bytes]:
         return [packed.getvalue()]
     from safetensors.torch import save
 
+    from dynapdeploy.training.checkpoint import SCHEMA_VERSION
+
     state = {
-        "schema_version": 1, "stage": "qrelu", "epoch": 1, "settings": {}, "rows": [], "facts": {},
+        "schema_version": SCHEMA_VERSION, "stage": "qrelu", "epoch": 1, "settings": {}, "rows": [],
+        "facts": {}, "scaler": {},
     }  # fmt: skip
     return [save({"weights.a": torch.zeros(2)}, {"state": json.dumps(state)})]
 
