@@ -95,15 +95,6 @@ _MODELS = (
         Recipe(epochs=120, turn=10, zoom=0.1, dropout=0.1),
     ),
     Model(
-        "nmnist",
-        "the same net with both polarities, for N-MNIST: an event costs no more SynOps",
-        InputCoding(),
-        (2, 34, 34),
-        10,
-        _layers("mnist_dvs"),
-        Recipe(epochs=240, shift=2, turn=15, zoom=0.15, dropout=0.1),
-    ),
-    Model(
         "mnist",
         "the MNIST net of the sinabs tutorials: 3 convolutions, 1 linear layer",
         InputCoding(pixels=PixelCoding(events_per_unit=8 / 255)),

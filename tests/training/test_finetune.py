@@ -12,7 +12,7 @@ from dynapdeploy.training.finetune import finetune, imposed, input_counts
 from dynapdeploy.training.models import MODELS, build
 from dynapdeploy.training.moves import Reach
 from dynapdeploy.training.synop_loss import meter
-from dynapdeploy.training.tuning_stage import Recordings
+from dynapdeploy.training.tuning_stage import Recordings, _helped
 
 SHAPE = (1, 20, 20)
 
@@ -117,3 +117,14 @@ def test_recordings_are_moved_within_reach():
         assert len(events) <= len(still) and events["x"].max() < 20 and events["y"].min() >= 0
         places.add((int(events["x"].mean() * 10), int(events["y"].mean() * 10)))
     assert len(places) > 4
+
+
+def test_tuning_counts_as_help_where_it_decides_better_or_comes_nearer_to_the_target():
+    def net(accuracy, synops):
+        return {"accuracy": accuracy, "synops_per_sample": synops}
+
+    before = net(0.98, 1.2e6)
+    assert _helped(before, net(0.98, 2e6), 1e6) and _helped(before, net(0.99, 2e6), None)
+    assert _helped(before, net(0.97, 1.1e6), 1e6) and _helped(before, net(0.97, 0.9e6), 1e6)
+    assert not _helped(before, net(0.96, 1e6), 1e6)
+    assert not _helped(before, net(0.97, 1.3e6), 1e6) and not _helped(before, net(0.97, 1e6), None)
