@@ -29,7 +29,7 @@ DEVICE = "speck2fdevkit"
 SAMPLES = 25
 """Test recordings of the short setting."""
 RHO = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-RATIOS = (0.6, 0.4, 0.25, 0.15, 0.08)
+RATIOS = (0.6, 0.4, 0.25, 0.15, 0.1)
 """Targets, as shares of what the untrained net needs."""
 
 

@@ -64,7 +64,7 @@ def command(
     It needs no network and no server: verdict, floor plan, layers, accuracy ladder, energy, load,
     latency, confusion matrix, samples, and what is needed to run it again.
     """
-    from dynapdeploy.cli.output import emit, emit_json, stages
+    from dynapdeploy.cli.output import emit_json, stages
     from dynapdeploy.cli.run import announce_compilation, worker_count
     from dynapdeploy.estimate.gather import gather
     from dynapdeploy.files import not_the_input
@@ -116,4 +116,4 @@ def command(
         )
         return
     for path in written:
-        emit(str(path))
+        click.echo(path)

@@ -134,7 +134,8 @@ def command(
     if style == "json":
         emit_json("sweep", None, "done", output=output, rows=list(found.rows))
         return
-    emit(sweep_table(found.rows), f"the sweep is in {output}")
+    emit(sweep_table(found.rows))
+    click.echo(f"the sweep is in {output}")
 
 
 def _targets(synops, energy, ratio, chain, nets, factor) -> tuple[str, tuple[float, ...]]:

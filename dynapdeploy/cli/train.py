@@ -133,7 +133,8 @@ def command(context, output, mode, resume, style, devices, **chosen) -> None:
     if style == "json":
         emit_json("train", None, "done", output=output, **stage_content(run.metrics))
         return
-    emit(stage_table(run.metrics), f"the run is in {output}")
+    emit(stage_table(run.metrics))
+    click.echo(f"the run is in {output}")
 
 
 def _check_together(context: click.Context, mode: str | None) -> None:
