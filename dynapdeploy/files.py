@@ -46,10 +46,14 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def not_the_input(output: str | os.PathLike[str], *inputs: str | os.PathLike[str]) -> None:
-    """Raise ``OutputError`` where ``output`` is the same file as one of ``inputs``."""
-    for path in inputs:
-        if Path(path).exists() and Path(output).exists() and Path(output).samefile(path):
-            raise OutputError(f"cannot write {output}: it is the input, which is never changed")
+    """Raise ``OutputError`` where ``output`` is the same file as one of ``inputs``.
+
+    An input may be a ``file.py:factory``.
+    """
+    for source in map(str, inputs):
+        for path in filter(None, (source, source.rpartition(":")[0])):
+            if Path(path).exists() and Path(output).exists() and Path(output).samefile(path):
+                raise OutputError(f"cannot write {output}: it is the input, which is never changed")
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:

@@ -132,7 +132,8 @@ def command(
         raise click.UsageError(f"with --sensor, recordings enter as they are: {option} has no say")
     found = with_coding(read_source(source, input_shape, weights), merge_polarity, events_per_unit)
     require_weights(found)
-    not_the_input(output, source, *([weights] if weights else []))
+    for written in (output, *([picture] if picture else [])):
+        not_the_input(written, source, *([weights] if weights else []))
     if picture == output:
         raise click.UsageError("--output and --picture name the same file")
     found, told = adapted(found, adapting)

@@ -46,7 +46,7 @@ def command(source, input_shape, weights, device, allow_bias, prefer, pins, outp
     found = read_source(source, input_shape, weights)
     if found.module is None:
         raise SourceError(f"{source}: only models and factories can be shrunk, it has no modules")
-    not_the_input(output, source.rpartition(":")[0] or source)
+    not_the_input(output, source)
     suggestion = suggest(
         found.graph, load_profile(device), allow_bias=allow_bias, pinned=pinned_cores(pins)
     )

@@ -17,8 +17,12 @@ def cached(*sources: ModuleType) -> Callable:
     """
 
     def decorate(function: Callable) -> Callable:
-        kernel: Any = njit(cache=True, nogil=True, error_model="numpy")(function)
-        index = kernel._cache._cache_file
+        compiler: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+        try:
+            kernel: Any = njit(cache=True, **compiler)(function)
+            index = kernel._cache._cache_file
+        except (RuntimeError, AttributeError):  # no folder can be written, or compiling is off
+            return njit(**compiler)(function)
         stamps = [Path(str(source.__file__)).stat() for source in sources]
         index._source_stamp = (
             index._source_stamp,
@@ -31,6 +35,7 @@ def cached(*sources: ModuleType) -> Callable:
 
 def on_disk(kernel) -> bool:
     """Whether ``kernel`` need not be compiled: it is loaded, or its code is found on disk."""
-    if kernel.signatures:
+    if getattr(kernel, "signatures", True):
         return True
-    return bool(kernel._cache._cache_file._load_index())
+    index = getattr(kernel._cache, "_cache_file", None)
+    return index is not None and bool(index._load_index())

@@ -92,22 +92,27 @@ def _threaded(
     waiting: SimpleQueue[tuple[Future[Result], Item] | None] = SimpleQueue()
     ahead: deque[Future[Result]] = deque()
 
-    def perform(future: Future[Result], item: Item) -> None:
+    def perform(future: Future[Result], item: Item, kept: type[BaseException] = Exception) -> None:
         try:
             future.set_result(run(item))
-        except Exception as error:
+        except kept as error:
             future.set_exception(error)
 
     def work() -> None:
         while job := waiting.get():
-            perform(*job)
+            perform(*job, BaseException)
 
     def read() -> None:
-        for item in source:
+        while len(ahead) < AHEAD * workers:
             ahead.append(Future())
-            waiting.put((ahead[-1], item))
-            if len(ahead) >= AHEAD * workers:
-                break
+            try:
+                waiting.put((ahead[-1], next(source)))
+            except StopIteration:
+                ahead.pop()
+                return
+            except Exception as error:  # told when its turn comes, after the results before it
+                ahead[-1].set_exception(error)
+                return
 
     def help_out() -> None:
         while not ahead[0].done():

@@ -26,6 +26,8 @@ def ticks_until(t: np.ndarray, slow_clock_hz: float) -> np.ndarray:
 
 def tick_times(first: int, last: int, slow_clock_hz: float) -> np.ndarray:
     """Times of the ticks ``first`` to ``last`` in microseconds, rounded up, int64."""
+    if last < first:
+        return np.empty(0, np.int64)
     period = Fraction(10**6) / Fraction(float(slow_clock_hz))
     top, bottom = period.numerator, period.denominator
     number = np.arange(first, last + 1)

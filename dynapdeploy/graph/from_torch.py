@@ -10,7 +10,19 @@ from dynapdeploy.errors import SourceError
 from dynapdeploy.events import Shape
 from dynapdeploy.graph.edit import fresh_name, prune
 from dynapdeploy.graph.graph import Graph
-from dynapdeploy.graph.nodes import IAF, Concat, Input, Merge, Node, Output, ReLU, Unsupported
+from dynapdeploy.graph.nodes import (
+    IAF,
+    Concat,
+    Dropout,
+    Flatten,
+    Identity,
+    Input,
+    Merge,
+    Node,
+    Output,
+    ReLU,
+    Unsupported,
+)
 from dynapdeploy.graph.shapes import checked_shape, shape_after
 from dynapdeploy.graph.signals import NO_TENSOR, Signal
 
@@ -60,6 +72,8 @@ def read_torch(
         return _Reading(root, shape, source).graph_of(trace(root, source))
 
 
+_WRITING = (operator.iadd, operator.isub, operator.imul, operator.itruediv)
+"""Functions that write over their first argument."""
 WRAPPERS = {
     ("sinabs", "Network"): "spiking_model",
     ("torch", "OptimizedModule"): "_orig_mod",
@@ -87,8 +101,10 @@ class _Reading:
         self.shapes: dict[str, Shape | None] = {"input": shape}
         self.values: dict[fx.Node, Any] = {}
         self.called: set[str] = set()
+        self.place: dict[fx.Node, int] = {}
 
     def graph_of(self, calls: fx.Graph) -> Graph:
+        self.place = {call: number for number, call in enumerate(calls.nodes)}
         for call in calls.nodes:
             read = getattr(self, f"_{call.op}")
             try:
@@ -194,7 +210,39 @@ class _Reading:
         self.nodes[name] = node
         self.inputs[name] = tuple(feeding)
         self.shapes[name] = shape
+        if self._in_place(call):
+            self._overwrite(call, signals[0], Signal(name, shape))
         self.values[call] = Signal(name, shape)
+
+    def _in_place(self, call: fx.Node) -> bool:
+        """Whether the call writes its result over its first argument."""
+        if call.op == "call_module":
+            return bool(getattr(self.root.get_submodule(str(call.target)), "inplace", False))
+        args, kwargs = self._arguments(call)
+        if not args or not isinstance(args[0], Signal):
+            return False
+        name = str(getattr(call.target, "__name__", call.target))
+        written = (name.endswith("_") and not name.endswith("__")) or call.target in _WRITING
+        return written or kwargs.get("inplace") is True or (name == "relu" and True in args[1:])
+
+    def _overwrite(self, call: fx.Node, old: Signal, new: Signal) -> None:
+        """From here on, what stood for ``old`` stands for ``new``."""
+        for earlier, value in self.values.items():
+            if not isinstance(value, Signal) or self._tensor(value.name) != self._tensor(old.name):
+                continue
+            if value.name == old.name:
+                self.values[earlier] = new
+            elif any(self.place[user] > self.place[call] for user in earlier.users):
+                raise SourceError(
+                    f"it changes in place what {earlier.name} stands for too, and that is used "
+                    "again; give the result a name of its own"
+                )
+
+    def _tensor(self, name: str) -> str:
+        """The node that made the tensor which ``name`` gives out, changed in its shape at most."""
+        while isinstance(self.nodes[name], Flatten | Identity | Dropout):
+            name = self.inputs[name][0]
+        return name
 
     def _shape(self, node: Node, signals: list) -> Shape | None:
         if any(signal.shape is None for signal in signals):

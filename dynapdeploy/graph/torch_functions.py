@@ -165,7 +165,7 @@ def _batch_norm(
     momentum=0.1,
     eps=1e-5,
 ) -> Node:
-    if running_mean is None:
+    if training or running_mean is None:
         return Unsupported("batch_norm", NO_STATISTICS)
     return normalization(
         numpy_of(running_mean), numpy_of(running_var), numpy_of(weight), numpy_of(bias), eps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,26 @@ from torch import fx, nn
 
 from dynapdeploy.errors import DeployError, SourceError
 from dynapdeploy.graph.torch_modules import read_module
+
+
+class WrittenProxy(fx.Proxy):
+    """Notes ``h += k`` and its like as what they are: torch.fx takes them for ``h = h + k``, and
+    loses that every other name of ``h`` changes too."""
+
+    def __iadd__(self, other):
+        return self._written(operator.iadd, other)
+
+    def __isub__(self, other):
+        return self._written(operator.isub, other)
+
+    def __imul__(self, other):
+        return self._written(operator.imul, other)
+
+    def __itruediv__(self, other):
+        return self._written(operator.itruediv, other)
+
+    def _written(self, function, other):
+        return self.tracer.create_proxy("call_function", function, (self, other), {})
 
 
 class LayerTracer(fx.Tracer):
@@ -26,6 +47,10 @@ class LayerTracer(fx.Tracer):
         """Find the layers before tracing begins: during it, weights are proxies too."""
         self.layers = {module for module in root.modules() if is_layer(module)}
         return super().trace(root, concrete_args)
+
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        """What stands for a value while the network is traced."""
+        return WrittenProxy(node, self)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return m in self.layers
@@ -69,11 +94,13 @@ def trace(module: nn.Module, source: str) -> fx.Graph:
 
 @contextmanager
 def untouched(module: nn.Module) -> Iterator[None]:
-    """What tracing leaves in the attributes of ``module`` and its parts is taken out at the end.
+    """Inside, ``module`` does not train; what tracing leaves in its attributes is taken out.
 
     A forward that keeps something (``self.last = x``) keeps no tensor while it is traced.
     """
     before = {part: dict(vars(part)) for part in module.modules()}
+    for part in before:
+        vars(part)["training"] = False
     try:
         yield
     finally:

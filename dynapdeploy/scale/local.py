@@ -88,8 +88,13 @@ class Processes:
         process: subprocess.Popen[str] | None = None
         while (piece := self._pieces.get()) is not None and not self._ending.is_set():
             for _ in range(MOST_TRIES):
-                if process is None and (process := self._start()) is None:
-                    return
+                try:
+                    if process is None and (process := self._start()) is None:
+                        return
+                except OSError as fault:
+                    message = f"{piece.name}: a worker process cannot be started ({fault})"
+                    self._done.put((piece, {"kind": "EnvironmentLacks", "message": message}))
+                    break
                 answer = _ask(process, piece)
                 if answer is not None:
                     self._done.put((piece, answer))

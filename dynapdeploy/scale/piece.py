@@ -16,7 +16,7 @@ from dynapdeploy.errors import DeployError, EnvironmentLacks, SourceError
 from dynapdeploy.files import write_text
 
 PACKAGE = "dynapdeploy."
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MOST_TRIES = 10
 """How often a piece is begun whose worker dies under it."""
 
@@ -76,7 +76,12 @@ def perform(request: Mapping[str, Any]) -> dict[str, Any]:
             request["arguments"], request["place"]
         )
         if request["record"]:
-            content = {"schema_version": SCHEMA_VERSION, "key": request["key"], "value": value}
+            content = {
+                "schema_version": SCHEMA_VERSION,
+                "key": request["key"],
+                "sha256": _digest(value),
+                "value": value,
+            }
             write_text(request["record"], json.dumps(content, indent=1) + "\n")
         return {"value": value}
     except DeployError as fault:
@@ -112,11 +117,19 @@ def read_record(path: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
             raise SourceError(
                 f"{path}: schema version {version!r} is unknown, {SCHEMA_VERSION} was expected"
             )
-        return str(content["key"]), dict(content["value"])
+        value = dict(content["value"])
+        if content["sha256"] != _digest(value):
+            raise ValueError("its value is not the one that was written")
+        return str(content["key"]), value
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as fault:
         raise SourceError(f"{path}: damaged or unreadable ({fault})") from fault
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    """SHA-256 of a value as JSON."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def fault_in(outcome: Mapping[str, Any], piece: Piece) -> Exception | None:

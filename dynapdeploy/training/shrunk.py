@@ -59,20 +59,24 @@ def shrunk(module: nn.Module, network: Network, batchnorm: bool) -> list[Piece]:
     found = {layer.name: layer for layer in network.layers}
     pieces: list[Piece] = []
     pools: list[Piece] = []
-    gone = False
+    gone = fired = False
     channels = network.input_shape[0]
+    weighted: set[nn.Module] = set()
     for name, child in _sequence(module, ""):
         if isinstance(child, nn.Conv2d | nn.Linear):
-            gone = name not in found
+            if child in weighted:
+                raise SourceError(f"layer {name}: it stands in two places with the same weights")
+            weighted.add(child)
+            gone, fired = name not in found, False
             if not gone:
                 pieces = _with_weights(pieces, child, found[name])
                 channels, pools = found[name].features, _pools(found[name])
         elif isinstance(child, _ACTIVATIONS):
             pieces += [] if gone else [Piece("ReLU"), *pools]
-            pools = []
-        elif isinstance(child, _POOLS):
-            pieces += pools
-            pools = []
+            pools, fired = [], True
+        elif isinstance(child, _POOLS):  # one before the activation is part of the convolution
+            pieces += pools if fired else []
+            pools = pools if not fired else []
         elif isinstance(child, nn.BatchNorm2d):
             pieces += [Piece("BatchNorm2d", (channels,))] if batchnorm and not gone else []
         elif type(child) in _KEPT:
@@ -89,7 +93,9 @@ def _sequence(module: nn.Module, prefix: str) -> Iterator[tuple[str, nn.Module]]
             f"an nn.Sequential was expected, got {type(module).__name__}; make the changes of "
             "`check --suggest` by hand"
         )
-    for name, child in module.named_children():
+    for name, child in module._modules.items():
+        if child is None:
+            continue
         if isinstance(child, nn.Sequential):
             yield from _sequence(child, f"{prefix}{name}.")
         else:

@@ -77,3 +77,30 @@ def test_what_cannot_be_shrunk_is_refused(dynapdeploy, large, net_file, tmp_path
     assert dynapdeploy("shrink", "all_convnet", "-o", tmp_path / "small.txt").code == 2
     assert dynapdeploy("shrink", f"{large}:build", "-o", large).code == 2
     assert not small.exists()
+
+
+def test_layers_that_stand_twice_are_written_twice(dynapdeploy, tmp_path):
+    path = tmp_path / "shared.py"
+    path.write_text(
+        "from torch import nn\n\ndef build():\n"
+        "    relu, pool = nn.ReLU(), nn.AvgPool2d(2)\n"
+        "    return nn.Sequential(nn.Conv2d(2, 4, 3, padding=1, bias=False), relu, pool,\n"
+        "        nn.Conv2d(4, 4, 3, padding=1, bias=False), relu, pool, nn.Flatten(),\n"
+        "        nn.Linear(64, 10, bias=False), relu)\n"
+    )
+    small = tmp_path / "small.py"
+    written = dynapdeploy("shrink", f"{path}:build", "--input-shape", "2,16,16", "-o", small)
+    assert written.code == 0, written.err
+    assert [small.read_text().count(kind) for kind in ("ReLU", "AvgPool2d", "Conv2d(")] == [3, 2, 2]
+    assert dynapdeploy("check", f"{small}:build").code == 0
+
+
+def test_the_source_of_a_factory_is_never_written_over(dynapdeploy, large):
+    before = large.read_text()
+    for words in (("convert",), ("shrink",), ("export", "--to", "nir")):
+        verb, *more = words
+        written = dynapdeploy(
+            verb, f"{large}:build", *more, "--input-shape", "2,20,20", "-o", large
+        )
+        assert written.code == 2
+        assert large.read_text() == before

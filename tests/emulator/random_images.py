@@ -120,7 +120,7 @@ def events_for(draw, image, most=25):
 SETTINGS = st.builds(
     Settings,
     order=st.sampled_from(["depth-first", "breadth-first"]),
-    slow_clock_hz=st.sampled_from([None, 100, 1000.0, 3000.5, 7000 / 3]),
+    slow_clock_hz=st.sampled_from([None, 0.1, 100, 333.3, 1000.0, 3000.5, 7000 / 3]),
     leak_fires=st.booleans(),
     lower_bound=st.sampled_from(["clamp", "discard"]),
     overflow=st.sampled_from(["saturate", "wrap"]),
@@ -129,7 +129,7 @@ SETTINGS = st.builds(
 CLOCKS = st.builds(
     Settings,
     order=st.sampled_from(["depth-first", "breadth-first"]),
-    slow_clock_hz=st.sampled_from([None, 100, 1000.0, 3000.5, 7000 / 3]),
+    slow_clock_hz=st.sampled_from([None, 0.1, 100, 333.3, 1000.0, 3000.5, 7000 / 3]),
 )
 
 JITTERS = st.builds(

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from dynapdeploy.graph import Graph, infer_shapes
+from dynapdeploy.graph.arrays import checked_bias
 from dynapdeploy.graph.edit import prune
 from dynapdeploy.graph.nodes import (
     IAF,
@@ -90,7 +91,7 @@ def random_graph(seed: int, quantized: bool = False, concat: bool = True) -> Gra
         return infer_shapes(probe)[name]
 
     def conv(source: str, out: int, stride: int, kernel: int) -> str:
-        bias = weights(out) if draw.random() < 0.3 else None
+        bias = checked_bias(weights(out), out) if draw.random() < 0.3 else None
         padding = (kernel // 2, kernel // 2)
         node = Conv2d(
             weights(out, shape_of(source)[0], kernel, kernel), bias, (stride,) * 2, padding

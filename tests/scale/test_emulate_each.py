@@ -73,3 +73,16 @@ def test_faults_come_where_they_are(image, recordings):
             list(emulate_each(image, source(), workers=workers))
     with pytest.raises(InputError, match="workers"):
         emulate_each(image, recordings, workers=0)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_an_error_comes_after_the_results_before_it(image, recordings, workers):
+    def source():
+        yield from recordings[:3]
+        raise DataError("no more")
+
+    found = emulate_each(image, source(), workers=workers)
+    for _ in range(3):
+        next(found)
+    with pytest.raises(DataError, match="no more"):
+        next(found)

@@ -13,7 +13,7 @@ from dynapdeploy.errors import DataError, DeployError, EnvironmentLacks
 from dynapdeploy.processors import processors
 from dynapdeploy.scale import Piece, run_pieces
 from dynapdeploy.scale.local import Processes
-from dynapdeploy.scale.piece import MOST_TRIES, fault_in, perform
+from dynapdeploy.scale.piece import MOST_TRIES, fault_in, kept, perform
 from dynapdeploy.scale.trial import TRIAL
 
 
@@ -123,3 +123,22 @@ def test_only_tasks_of_this_package_are_done():
     assert "none of this package" in str(fault_in(outcome, piece("x")))
     lacking = fault_in(perform(Piece("x", "dynapdeploy.nowhere:task", {}).request), piece("x"))
     assert isinstance(lacking, EnvironmentLacks)
+
+
+def test_a_worker_that_cannot_be_started_is_told(monkeypatch):
+    def no_memory(*_, **__):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", no_memory)
+    outcomes = list(run_pieces([piece("a", value=1), piece("b", value=2)], workers=2))
+    for _, outcome in outcomes:
+        assert isinstance(outcome, EnvironmentLacks) and "cannot be started" in str(outcome)
+    assert len(outcomes) == 2
+
+
+def test_a_record_that_was_changed_is_no_record(tmp_path):
+    record = tmp_path / "a.json"
+    done = Piece("a", TRIAL, {"value": 41}, record=str(record))
+    assert perform(done.request) == {"value": kept(done)}
+    record.write_text(record.read_text().replace("41", "42"))
+    assert kept(done) is None
