@@ -76,13 +76,7 @@ def perform(request: Mapping[str, Any]) -> dict[str, Any]:
             request["arguments"], request["place"]
         )
         if request["record"]:
-            content = {
-                "schema_version": SCHEMA_VERSION,
-                "key": request["key"],
-                "sha256": _digest(value),
-                "value": value,
-            }
-            write_text(request["record"], json.dumps(content, indent=1) + "\n")
+            write_record(request["record"], request["key"], value)
         return {"value": value}
     except DeployError as fault:
         return {"kind": type(fault).__name__, "message": str(fault)}
@@ -101,6 +95,17 @@ def kept(piece: Piece) -> dict[str, Any] | None:
     except (FileNotFoundError, SourceError):
         return None
     return value if key == piece.key else None
+
+
+def write_record(path: str | os.PathLike[str], key: str, value: Mapping[str, Any]) -> None:
+    """Keep what a piece gave, with a checksum. Raises ``OutputError``."""
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "key": key,
+        "sha256": _digest(value),
+        "value": value,
+    }
+    write_text(path, json.dumps(content, indent=1) + "\n")
 
 
 def read_record(path: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:

@@ -23,6 +23,7 @@ from dynapdeploy.report.csv_files import write_tables
 from dynapdeploy.report.markup import embedded, tag
 from dynapdeploy.report.page import TITLES, _plotly, report_page, report_sections, write_report
 from dynapdeploy.report.png_files import write_charts
+from dynapdeploy.scale.piece import write_record
 from dynapdeploy.sources import read_source
 from dynapdeploy.training.models import MODELS, build
 
@@ -121,9 +122,7 @@ def test_rows_of_an_unfinished_sweep(tmp_path):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "plan.json").write_text("{}")
     row = {"accuracy": 0.5, "synops_per_sample": 10.0}
-    (tmp_path / "seed-0/net-01/point.json").write_text(
-        json.dumps({"schema_version": 2, "key": "", "value": row})
-    )
+    write_record(tmp_path / "seed-0/net-01/point.json", "", row)
     assert sweep_rows(tmp_path) == [
         {"name": "seed-0/net-00", "accuracy": None, "synops_per_sample": None},
         {"name": "seed-0/net-01", **row},
