@@ -72,6 +72,11 @@ Examples:
     help="Make samples larger or smaller by up to this share.  [default: the model's]",
 )
 @click.option(
+    "--bend",
+    type=FiniteRange(0, 100),
+    help="Bend samples, smoothly, by about this many pixels.  [default: the model's]",
+)
+@click.option(
     "--dropout",
     type=FiniteRange(0, 1, max_open=True),
     help="Share of every dropout layer.  [default: the model's]",

@@ -10,14 +10,17 @@ from typing import Any
 from numba import njit
 
 
-def cached(*sources: ModuleType) -> Callable:
+def cached(*sources: ModuleType, fastmath: bool = False) -> Callable:
     """Decorator: compile without the GIL, keep the code until its file or ``sources`` change.
 
     Numba by itself looks at the file of the function only.
+
+    Args:
+        fastmath: sums of floats may be taken in any order.
     """
 
     def decorate(function: Callable) -> Callable:
-        compiler: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+        compiler: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
         try:
             kernel: Any = njit(cache=True, **compiler)(function)
             index = kernel._cache._cache_file

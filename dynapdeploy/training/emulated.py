@@ -23,11 +23,13 @@ class SpikeCounts:
         layers: float32 ``[n, f, h, w]`` by layer name, spikes of each neuron before pooling.
         output: float32 ``[n, classes]``, spikes that left the chip.
         synops: float64 ``[n]``, additions in all cores.
+        spikes: by layer name, the spikes themselves for each recording.
     """
 
     layers: dict[str, np.ndarray]
     output: np.ndarray
     synops: np.ndarray
+    spikes: dict[str, list[np.ndarray]]
 
 
 def chip_image(
@@ -52,7 +54,7 @@ def spike_counts(
 
     Args:
         recordings: events as they enter the entry cores.
-        layers: count each neuron's spikes, not only the output's.
+        layers: count and keep each neuron's spikes, not only the output's.
         workers: threads; None for one per processor. They have no say in the result.
     """
     count = len(recordings)
@@ -63,10 +65,13 @@ def spike_counts(
     }
     output = np.zeros((count, image.output_features), np.float32)
     synops = np.zeros(count)
-    runs = emulate_each(image, recordings, workers=workers, count_spikes=layers)
+    spikes: dict[str, list[np.ndarray]] = {name: [] for name in found}
+    monitor = [core.core for core in image.cores if layers]
+    runs = emulate_each(image, recordings, workers=workers, count_spikes=layers, monitor=monitor)
     for index, run in enumerate(runs):
         synops[index] = sum(run.synops.values())
         output[index] = np.bincount(run.events["p"], minlength=image.output_features)
         for core in image.cores if layers else ():
             found[core.name][index] = run.counts[core.core]
-    return SpikeCounts(found, output, synops)
+            spikes[core.name].append(run.monitored[core.core])
+    return SpikeCounts(found, output, synops, spikes)

@@ -3,10 +3,13 @@
 A QReLU net does not survive the chip's dynamics: spikes come one by one and are never taken back,
 so a neuron that fires before its inhibition arrives has fired; weights have 8 bits. Here the
 forward pass *is* the chip: each layer's activation is the spike count that the emulator gives for
-the quantized net on the recording itself. Backward, each layer is taken for the QReLU of its
-convolution of the counts before it: the gradient passes where that sum is positive and also where
-the chip fired although it is not. Rounding of the weights is passed straight through. SynOps are
-those of the counts, so the SynOp loss sees what the chip would spend.
+the quantized net on the recording itself. Backward, the gradient runs through the events one by
+one (:mod:`dynapdeploy.training.spike_gradient`). Rounding of the weights is passed straight
+through. SynOps are those of the counts, so the SynOp loss sees what the chip would spend.
+
+That gradient sees one maximum of each membrane state at a time. Most nets learn much faster by it;
+in some, each step lowers the maximum that was and raises others, and they fire ever more. A net
+that goes astray is taken back to its best epoch and goes on with the gradient of whole counts.
 
 After each step no weight is larger than the threshold: what it would leave above the threshold
 stays silent until that neuron's next event, and no QReLU knows of it.
@@ -22,24 +25,25 @@ grows by ``MULTIPLIER_GAIN * r`` over the number of steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
+from dynapdeploy.chip.image import ChipImage
 from dynapdeploy.errors import SourceError, TrainingFailed
 from dynapdeploy.events import Shape
 from dynapdeploy.training.emulated import SpikeCounts, spike_counts
 from dynapdeploy.training.qrelu import QReLU
+from dynapdeploy.training.spike_gradient import Layer, by_kernels
 from dynapdeploy.training.step import epoch_seed, step_order
 from dynapdeploy.training.synop_loss import SynOpMeter
 from dynapdeploy.training.weight_grid import WeightGrid
 
-LEARNING_RATE = 1e-2
+LEARNING_RATE = 3e-3
 """Of Adam at the first step; half a cosine down to 0."""
 ESTIMATE = 2.0
 """Weight of the error of the QReLU net's SynOps beside that of the target."""
@@ -49,6 +53,8 @@ MULTIPLIER_GAIN = 36.0
 """Growth of the multiplier over all steps, per unit of relative distance from the target."""
 MULTIPLIER_STEP = 0.1
 """The most it grows in one step, per unit; short runs would overshoot otherwise."""
+ASTRAY = 1.4
+"""An epoch whose loss is so many times the best one's has gone astray."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,8 @@ def finetune(
     """
     model.eval()
     grid = WeightGrid(model, input_shape)
-    multiplier = 0.0
+    multiplier, late = 0.0, 0.0
+    best, kept = float("inf"), grid.keep()
     optimizer = torch.optim.Adam(model.parameters(), learning_rate)
     used = min(samples_per_epoch, len(labels))
     steps = -(-used // batch)
@@ -110,10 +117,12 @@ def finetune(
                 group["lr"] = learning_rate * 0.5 * (1 + np.cos(np.pi * share))
             chosen = order[step * batch : (step + 1) * batch]
             events = recordings(chosen, random)
-            counts = spike_counts(grid.chip_image(), events)
+            image = grid.chip_image()
+            counts = spike_counts(image, events)
             y = torch.as_tensor(labels[chosen])
             x = input_counts(events, input_shape)
-            output, synops = imposed(model, meter, x, counts)
+            layers = passed(model, image, x, events, counts)
+            output, synops = emulated(model, meter, x, layers)
             prediction = functional.cross_entropy(output * temperature, y)
             above = (synops - target) / target if target else prediction.new_zeros(())
             loss = prediction + penalty * above.square() + multiplier * above
@@ -125,7 +134,7 @@ def finetune(
                     f"most likely the learning rate of {learning_rate:g} is too high"
                 )
             optimizer.zero_grad()
-            loss.backward()
+            backward(loss, list(layers.values()), late)
             optimizer.step()
             grid.clip()
             distance = float(above.detach())
@@ -137,44 +146,97 @@ def finetune(
             sums += np.array(figures) * len(y)
             if on_step:
                 on_step(epoch * steps + step + 1, epochs * steps)
+        row = TuningEpoch(epoch + 1, *(sums / used).tolist())
         if on_epoch:
-            on_epoch(TuningEpoch(epoch + 1, *(sums / used).tolist()))
+            on_epoch(row)
+        worth = (
+            row.prediction_loss + penalty * max(0.0, row.synops / target - 1 if target else 0) ** 2
+        )
+        if worth < best:
+            best, kept = worth, grid.keep()
+        elif worth > ASTRAY * best and late == 0:
+            grid.restore(kept)
+            late, optimizer = 1.0, torch.optim.Adam(model.parameters(), learning_rate)
 
 
-def imposed(
-    model: nn.Sequential, meter: SynOpMeter, x: torch.Tensor, counts: SpikeCounts
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Forward pass in which every layer puts out the emulator's counts.
+def _loss_of(row: TuningEpoch, target: float | None, penalty: float) -> float:
+    above = max(0.0, row.synops / target - 1) if target else 0.0
+    return row.prediction_loss + penalty * above**2
+
+
+def passed(
+    model: nn.Sequential,
+    image: ChipImage,
+    x: torch.Tensor,
+    recordings: Sequence[np.ndarray],
+    counts: SpikeCounts,
+) -> dict[str, Layer]:
+    """What every weighted layer took and fired, by name.
 
     Args:
-        x: ``[n, c, h, w]``, input events per place.
-        counts: of the same recordings.
-
-    Returns:
-        The output counts ``[n, classes]``, with a gradient wherever they would have one without a
-        ReLU, and the SynOps per sample, mean over the samples.
+        image: of ``model``.
+        x: float32 ``[n, c, h, w]``, input events per place.
+        recordings: the same events one by one, as they enter.
+        counts: what the image makes of them.
     """
-    synops = meter.input_synops(x)
-    fanouts = {layer: layer.fanout for layer in meter.layers.values()}
-    weighted, last = None, _last_weighted(model)
+    cores = {core.name: core for core in image.cores}
+    found: dict[str, Layer] = {}
+    arriving, pooling, last = recordings, 1, _last_weighted(model)
     for name, module in model.named_children():
         if isinstance(module, nn.Conv2d | nn.Linear):
-            x, weighted = module(x), name
-            if name == last:
-                x = _Imposed.apply(x, _like(counts, name, x), True)
+            if name not in cores:
+                raise SourceError(f"layer {name}: no core runs it, known are {', '.join(cores)}")
+            core, fired = cores[name], torch.from_numpy(counts.layers[name])
+            with torch.no_grad():
+                x = module(x).reshape(fired.shape)
+            found[name] = Layer(
+                kernel=module.weight.reshape(core.weights.shape) / pooling**2,
+                arriving=arriving,
+                fired=counts.spikes[name],
+                counts=fired,
+                wakes=(fired == 0) & ((x > 0) | (name == last)),
+                pooling=pooling,
+                stride=core.stride,
+                padding=core.padding,
+            )
+            x, arriving, pooling = fired, counts.spikes[name], core.destinations[0].pooling
         elif isinstance(module, QReLU):
-            if weighted is None:
+            if not found:
                 raise SourceError(
                     f"layer {name}: a QReLU before the first weights cannot be fine-tuned"
                 )
-            if weighted != last:
-                x = _Imposed.apply(x, _like(counts, weighted, x), False)
-            fanout = fanouts.get(module)
-            if fanout is not None:
-                synops = synops + (x.sum(0) * fanout.reshape(x.shape[1:])).sum() / len(x)
-        elif not isinstance(module, nn.Dropout | nn.Dropout2d):
+        else:
             x = module(x)
-    return x.flatten(1), synops
+    return found
+
+
+def emulated(
+    model: nn.Sequential, meter: SynOpMeter, x: torch.Tensor, layers: Mapping[str, Layer]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The output counts ``[n, classes]``, and the SynOps per sample, mean over the samples.
+
+    Both with a gradient by the counts of the layers.
+    """
+    synops, counts = meter.input_synops(x), x
+    for name, module in model.named_children():
+        if name in layers:
+            counts = layers[name].counts.requires_grad_()
+        if isinstance(module, QReLU) and module.fanout is not None:
+            fanout = module.fanout.reshape(counts.shape[1:])
+            synops = synops + (counts.sum(0) * fanout).sum() / len(x)
+    return counts.flatten(1), synops
+
+
+def backward(loss: torch.Tensor, layers: Sequence[Layer], late: float = 0.0) -> None:
+    """Give every weight its gradient, through the spikes and by whatever else ``loss`` hangs on."""
+    counts = [layer.counts for layer in layers]
+    found = torch.autograd.grad(
+        loss, counts, retain_graph=True, allow_unused=True, materialize_grads=True
+    )
+    torch.autograd.backward(
+        [loss, *(layer.kernel for layer in layers)],
+        [torch.ones_like(loss), *by_kernels(layers, found, late)],
+    )
 
 
 def _misjudged(
@@ -198,25 +260,3 @@ def input_counts(events: Sequence[np.ndarray], shape: Shape) -> torch.Tensor:
 
 def _last_weighted(model: nn.Sequential) -> str:
     return [n for n, m in model.named_children() if isinstance(m, nn.Conv2d | nn.Linear)][-1]
-
-
-def _like(counts: SpikeCounts, name: str, x: torch.Tensor) -> torch.Tensor:
-    if name not in counts.layers:
-        raise SourceError(f"layer {name}: no core runs it, known are {', '.join(counts.layers)}")
-    return torch.from_numpy(counts.layers[name]).reshape(x.shape)
-
-
-class _Imposed(torch.autograd.Function):
-    """Gives out ``counts``; gradient where ``z > 0`` or the chip fired; or everywhere."""
-
-    @staticmethod
-    def forward(ctx: Any, z: torch.Tensor, counts: torch.Tensor, everywhere: bool) -> torch.Tensor:
-        ctx.everywhere = everywhere
-        ctx.save_for_backward(z, counts)
-        return counts.clone()
-
-    @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor):
-        z, counts = ctx.saved_tensors
-        passed = grads[0] if ctx.everywhere else grads[0] * ((z > 0) | (counts > 0))
-        return passed, None, None

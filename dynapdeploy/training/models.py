@@ -25,7 +25,7 @@ class Recipe:
         batch: samples per step.
         learning_rate: of Adam, reached after the first 5 % of the steps, 0 at the last (half a
             cosine).
-        shift, turn, zoom: how far each sample is moved, see
+        shift, turn, zoom, bend: how far each sample is moved, see
             :class:`dynapdeploy.training.moves.Reach`.
         temperature: output spikes are multiplied by it before the softmax of the cross entropy.
             Output spikes cost no SynOps; a small value asks for many of them, so that ties are
@@ -40,6 +40,7 @@ class Recipe:
     shift: int = 1
     turn: float = 0.0
     zoom: float = 0.0
+    bend: float = 0.0
     temperature: float = 0.3
     dropout: float | None = None
     threads: int = 1
@@ -47,7 +48,7 @@ class Recipe:
     @property
     def reach(self) -> Reach:
         """How far samples are moved."""
-        return Reach(self.shift, self.turn, self.zoom)
+        return Reach(self.shift, self.turn, self.zoom, self.bend)
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,15 @@ _MODELS = (
         10,
         _layers("mnist_dvs"),
         Recipe(epochs=120, turn=10, zoom=0.1, dropout=0.1),
+    ),
+    Model(
+        "nmnist",
+        "a net for N-MNIST: 3 convolutions, the first with stride 2, 1 linear layer",
+        _MERGED,
+        (1, 34, 34),
+        10,
+        _layers("nmnist"),
+        Recipe(epochs=120, turn=10, zoom=0.1, bend=1),
     ),
     Model(
         "mnist",

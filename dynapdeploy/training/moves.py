@@ -1,4 +1,4 @@
-"""Samples moved about at random while a net trains: shifted, turned, made larger or smaller.
+"""Samples moved about at random while a net trains: shifted, turned, zoomed, bent.
 
 A move is a *pixel map*: for every place of the map, the place where its events go. Frames of
 counts and recordings of events are moved by the same map, so both stages of training see the same
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import torch
 
 
+BENT = 4
+"""Corners of the net that bends a map, along each axis."""
+
+
 @dataclass(frozen=True)
 class Reach:
     """How far samples are moved, each bound to both sides.
@@ -26,14 +30,18 @@ class Reach:
         shift: pixels along each axis.
         turn: degrees about the middle of the map.
         zoom: share of the size, along each axis of its own, 0.1 for 90 % to 110 %.
+        bend: standard deviation in pixels by which the corners of a net of 3 x 3 meshes over the
+            map are displaced, along each axis; between them the displacement is smooth (the elastic
+            distortions of Simard et al. 2003).
     """
 
     shift: int = 0
     turn: float = 0.0
     zoom: float = 0.0
+    bend: float = 0.0
 
     def __bool__(self) -> bool:
-        return bool(self.shift or self.turn or self.zoom)
+        return bool(self.shift or self.turn or self.zoom or self.bend)
 
 
 def pixel_maps(
@@ -48,11 +56,14 @@ def pixel_maps(
     height, width = size
     shift = random.integers(-reach.shift, reach.shift + 1, (2, count, 1))
     y, x = (axis.reshape(-1) for axis in np.mgrid[:height, :width])
-    if reach.turn or reach.zoom:
+    if reach.turn or reach.zoom or reach.bend:
         angle = np.radians(random.uniform(-reach.turn, reach.turn, (count, 1)))
         grow = 1 + random.uniform(-reach.zoom, reach.zoom, (2, count, 1))
         within = random.uniform(-0.5, 0.5, (2, count, height * width))
         up, across = y - (height - 1) / 2 + within[0], x - (width - 1) / 2 + within[1]
+        if reach.bend:
+            bent = _bent(reach.bend, size, count, random)
+            up, across = up + bent[:, 0], across + bent[:, 1]
         sine, cosine = np.sin(angle), np.cos(angle)
         new_y = grow[0] * (cosine * up - sine * across) + (height - 1) / 2
         new_x = grow[1] * (sine * up + cosine * across) + (width - 1) / 2
@@ -60,6 +71,17 @@ def pixel_maps(
     y, x = y + shift[0], x + shift[1]
     inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
     return np.where(inside, y * width + x, height * width)
+
+
+def _bent(
+    deviation: float, size: tuple[int, int], count: int, random: np.random.Generator
+) -> np.ndarray:
+    """Smooth random displacements in pixels, float64 ``[count, 2, h * w]``."""
+    from torch import from_numpy
+    from torch.nn.functional import interpolate
+
+    corners = from_numpy(random.normal(0, deviation, (count, 2, BENT, BENT)))
+    return interpolate(corners, size, mode="bicubic", align_corners=True).flatten(2).numpy()
 
 
 def moved_frames(x: torch.Tensor, maps: np.ndarray) -> torch.Tensor:

@@ -60,6 +60,27 @@ def mnist_dvs(shape: Shape, classes: int) -> nn.Sequential:
     )
 
 
+def nmnist(shape: Shape, classes: int) -> nn.Sequential:
+    """Few input SynOps (an event meets 6 of 25 places of the kernel) and no border cut off."""
+    height, width = (-(-size // 2) // 2 // 2 for size in shape[1:])
+    if min(height, width) < 1:
+        raise SourceError(f"model nmnist: a map of {shape[1]}x{shape[2]} is too small")
+    return nn.Sequential(
+        _conv(shape[0], 8, 5, stride=2, padding=2),
+        QReLU(),
+        _conv(8, 16, 3, padding=1),
+        QReLU(),
+        nn.AvgPool2d(2),
+        _conv(16, 16, 3, padding=1),
+        QReLU(),
+        nn.AvgPool2d(2),
+        nn.Dropout2d(0.1),
+        nn.Flatten(),
+        _linear(16 * height * width, classes),
+        QReLU(),
+    )
+
+
 def mnist(shape: Shape, classes: int) -> nn.Sequential:
     """The net of the sinabs how-to on the SynOps loss."""
     steps = ((5, 2), (5, 2), (4, 1))

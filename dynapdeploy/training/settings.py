@@ -24,7 +24,7 @@ class TrainingSettings:
     Attributes:
         data: data set, ``kind:path``.
         model: a known model, or ``file.py:factory``.
-        epochs, batch, learning_rate, shift, turn, zoom, temperature, dropout, threads: see
+        epochs, batch, learning_rate, shift, turn, zoom, bend, temperature, dropout, threads: see
             :class:`dynapdeploy.training.models.Recipe`.
         seed: of weights, order of the data, dropout and moves.
         target_synops: SynOps per sample to train towards, those of the input included.
@@ -55,6 +55,7 @@ class TrainingSettings:
     shift: int | None = None
     turn: float | None = None
     zoom: float | None = None
+    bend: float | None = None
     temperature: float | None = None
     dropout: float | None = None
     threads: int | None = None
@@ -97,7 +98,7 @@ class TrainingSettings:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise InputError(f"training: {name} must be above 0, got {value!r}")
-        for name, most in (("turn", 180), ("zoom", 0.9), ("dropout", 0.999)):
+        for name, most in (("turn", 180), ("zoom", 0.9), ("bend", 100), ("dropout", 0.999)):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= most:
                 raise InputError(f"training: {name} must lie in 0..{most}, got {value!r}")

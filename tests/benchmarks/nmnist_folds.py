@@ -1,6 +1,7 @@
-"""The paper's net on N-MNIST, tested on recordings it was not trained on, fold by fold.
+"""A net on N-MNIST, tested on recordings it was not trained on, fold by fold.
 
-    PYTHONPATH=. python tests/benchmarks/nmnist_folds.py PATH [--folds 8] [--size 60] [--target N]
+    PYTHONPATH=. python tests/benchmarks/nmnist_folds.py PATH [--model NAME] [--target N]
+        [--folds 8] [--first 0] [--size 60] [--finetune-epochs 60]
 
 All recordings below PATH, those of its training and of its test split, are shuffled and dealt into
 folds of ``--size``. For each fold the net is trained on all the others, with seeds 0, 1, 2 in turn.
@@ -35,8 +36,11 @@ def main() -> None:
     """Print a row per fold and the means."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("path", type=Path)
+    parser.add_argument("--model", default="nmnist")
     parser.add_argument("--folds", type=int, default=8)
+    parser.add_argument("--first", type=int, default=0, help="number of the first fold")
     parser.add_argument("--size", type=int, default=60)
+    parser.add_argument("--finetune-epochs", type=int, default=TrainingSettings.finetune_epochs)
     parser.add_argument("--target", type=float, default=640_000)
     chosen = parser.parse_args()
     recordings = [
@@ -47,14 +51,14 @@ def main() -> None:
     ]
     random.Random(11).shuffle(recordings)
     rows = []
-    for number in range(chosen.folds):
+    for number in range(chosen.first, chosen.first + chosen.folds):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             first = number * chosen.size
             lay_out(folder / "data", recordings, range(first, first + chosen.size))
             settings = TrainingSettings(
-                data=f"nmnist:{folder / 'data'}", model="mnist_dvs", target_synops=chosen.target,
-                seed=number % 3,
+                data=f"nmnist:{folder / 'data'}", model=chosen.model, target_synops=chosen.target,
+                seed=number % 3, finetune_epochs=chosen.finetune_epochs,
             )  # fmt: skip
             stages = train(settings, folder / "run").metrics["stages"]
         rows.append(

@@ -8,9 +8,16 @@ from dynapdeploy.data import open_dataset
 from dynapdeploy.data.coding import encode
 from dynapdeploy.emulator import emulate
 from dynapdeploy.training.emulated import chip_image, spike_counts
-from dynapdeploy.training.finetune import finetune, imposed, input_counts
+from dynapdeploy.training.finetune import (
+    backward,
+    emulated,
+    finetune,
+    input_counts,
+    passed,
+)
 from dynapdeploy.training.models import MODELS, build
 from dynapdeploy.training.moves import Reach
+from dynapdeploy.training.qrelu import QReLU
 from dynapdeploy.training.synop_loss import meter
 from dynapdeploy.training.tuning_stage import Recordings, _helped
 
@@ -46,31 +53,79 @@ def test_counts_are_those_of_the_emulator_whatever_the_threads(model, recordings
             np.testing.assert_array_equal(counts.layers[core.name][index], expected)
 
 
-def test_imposed_pass_gives_the_emulators_counts_and_synops(model, recordings):
-    counter = meter(model, SHAPE)
-    counts = spike_counts(chip_image(model, SHAPE), recordings)
-    output, synops = imposed(model, counter, input_counts(recordings, SHAPE), counts)
+def passed_through(model, recordings):
+    image = chip_image(model, SHAPE)
+    counts = spike_counts(image, recordings)
+    x = input_counts(recordings, SHAPE)
+    layers = passed(model, image, x, recordings, counts)
+    return counts, layers, *emulated(model, meter(model, SHAPE), x, layers)
+
+
+def test_pass_gives_the_emulators_counts_and_synops(model, recordings):
+    counts, _, output, synops = passed_through(model, recordings)
     assert torch.equal(output, torch.from_numpy(counts.output))
     assert float(synops.detach()) == pytest.approx(counts.synops.mean(), rel=1e-6)
 
 
-def test_every_weight_gets_a_gradient(model, recordings):
-    counter = meter(model, SHAPE)
-    counts = spike_counts(chip_image(model, SHAPE), recordings)
-    output, synops = imposed(model, counter, input_counts(recordings, SHAPE), counts)
-    (output.square().sum() + 1e-3 * synops).backward()
+@pytest.mark.parametrize("late", [0.0, 1.0])
+def test_every_weight_gets_a_gradient(model, recordings, late):
+    _, layers, output, synops = passed_through(model, recordings)
+    backward(output.square().sum() + 1e-3 * synops, list(layers.values()), late)
     for weight in model.parameters():
         assert weight.grad is not None and weight.grad.abs().sum() > 0
 
 
-def test_gradient_passes_where_the_chip_fired_though_the_sum_is_negative():
-    from dynapdeploy.training.finetune import _Imposed
+def test_late_gradient_is_that_of_convolutions_of_the_counts(model, recordings):
+    """With ``late = 1``: the straight-through gradient of torch's own convolutions."""
+    counts, layers, output, synops = passed_through(model, recordings)
+    backward(output.square().sum() + 1e-3 * synops, list(layers.values()), 1.0)
+    found = [weight.grad.clone() for weight in model.parameters()]
+    model.zero_grad()
+    x, total, last = input_counts(recordings, SHAPE), 0.0, list(layers)[-1]
+    for name, module in model.named_children():
+        if name in layers:
+            x = module(x)
+            wanted = torch.from_numpy(counts.layers[name]).reshape(x.shape)
+            passes = (x > 0) | (wanted > 0) | (name == last)
+            x = wanted + torch.where(passes, x - x.detach(), 0.0)
+        elif isinstance(module, QReLU):
+            if module.fanout is not None:
+                fanout = module.fanout.reshape(x.shape[1:])
+                total = total + (x.sum(0) * fanout).sum() / len(x)
+        else:
+            x = module(x)
+    (x.square().sum() + 1e-3 * total).backward()
+    for ours, weight in zip(found, model.parameters(), strict=True):
+        torch.testing.assert_close(
+            ours, weight.grad, rtol=1e-3, atol=1e-4 * float(ours.abs().max())
+        )
 
-    z = torch.tensor([-1.0, -1.0, 2.0, 2.0], requires_grad=True)
-    counts = torch.tensor([0.0, 3.0, 0.0, 1.0])
-    y = _Imposed.apply(z, counts, False)
-    y.sum().backward()
-    assert y.tolist() == counts.tolist() and z.grad.tolist() == [0, 1, 1, 1]
+
+def test_a_step_against_the_gradient_changes_the_loss_as_foretold(model, recordings):
+    """The chip's own loss, emulated again after a small step of every layer's weights."""
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(0.5)
+
+    def loss(train):
+        _, layers, output, synops = passed_through(model, recordings)
+        value = output.sum() / 10 + synops / 1000
+        if train:
+            backward(value, list(layers.values()))
+        return float(value.detach())
+
+    before = loss(True)
+    for weight in list(model.parameters())[:2]:
+        step = 0.03 * weight.detach().norm() * weight.grad / weight.grad.norm()
+        foretold = float((step * weight.grad).sum())
+        found = []
+        for sign in (1, -1):
+            with torch.no_grad():
+                weight.sub_(sign * step)
+            found.append(sign * (before - loss(False)))
+            with torch.no_grad():
+                weight.add_(sign * step)
+        assert 0.5 * foretold < np.mean(found) < 2 * foretold
 
 
 def tuned(model, count, epochs, target):
@@ -89,6 +144,7 @@ def tuned(model, count, epochs, target):
         temperature=0.3,
         target=target,
         penalty=5.0,
+        learning_rate=1e-2,
         on_epoch=rows.append,
     )
     return rows
