@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 
 import pytest
 
@@ -32,6 +33,21 @@ def test_pieces_are_done_and_the_death_of_a_worker_costs_time_only(dask, tmp_pat
         found[done.name] = value
     assert isinstance(found.pop("bad"), DataError)
     assert found == {f"p{i}": {"value": i} for i in range(12)}
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.5], ids=["while it is fetched", "before"])
+def test_an_outcome_that_dies_with_its_worker(dask, pause_s):
+    address, _, _ = dask
+    with cluster.Cluster(address) as engine:
+        engine.submit(piece("a", value=1, sleep=1.0))
+        (future,) = engine._futures
+        while not future.done():
+            time.sleep(0.01)
+        (holder,) = engine._client.who_has()[future.key]
+        os.kill(engine._client.run(os.getpid, workers=[holder])[holder], signal.SIGKILL)
+        time.sleep(pause_s)
+        done, outcome = engine.next()
+    assert (done.name, outcome) == ("a", {"value": {"value": 1}})
 
 
 def test_a_scheduler_that_dies_is_said(dask, monkeypatch):
