@@ -246,10 +246,11 @@ def _resident_growth(total, piece):
     events = drawn_events(piece)
     span = int(events["t"][-1]) + 1
     stream = Emulator(chain(threshold=300), settings=Settings(slow_clock_hz=100), monitor=[4])
-    for _ in range(3):
+    before = 0
+    for _ in range(10):
         stream.feed(events)
         events["t"] += span
-    before = _resident()
+        before = max(before, _resident())
     for _ in range(total // piece):
         stream.feed(events)
         events["t"] += span
