@@ -34,6 +34,12 @@ def checked_events(events: np.ndarray, shape: Shape | None = None) -> np.ndarray
             one before it, or an event lies outside ``shape``.
     """
     events = np.asarray(events)
+    shape = shape or (32768, 32768, 32768)
+    if events.dtype == EVENT and events.ndim == 1:
+        from dynapdeploy.event_scan import sound  # brings numba in
+
+        if sound(events, *shape):
+            return np.ascontiguousarray(events)
     names = events.dtype.names
     if names is None or any(field not in names for field in "xytp"):
         found = f"fields {', '.join(names)}" if names else f"an array of {events.dtype}"
@@ -54,9 +60,7 @@ def checked_events(events: np.ndarray, shape: Shape | None = None) -> np.ndarray
     if len(falling):
         at = int(falling[0]) + 1
         raise DataError(f"events: not sorted by time, event {at} has t={t[at]} after t={t[at - 1]}")
-    _check_range(events, shape or (32768, 32768, 32768))
-    if events.dtype == EVENT:
-        return events
+    _check_range(events, shape)
     return make_events(t, events["x"], events["y"], events["p"])
 
 

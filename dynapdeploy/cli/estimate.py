@@ -59,7 +59,7 @@ Examples:
 )
 @battery_option()
 @strict_option()
-@parts_folder_option()
+@parts_folder_option("estimate.json")
 @parts_options()
 @format_option()
 def command(
@@ -85,7 +85,7 @@ def command(
     A sample without a single class of most output spikes counts as wrong.
     """
     from dynapdeploy.chip.image_file import load_image
-    from dynapdeploy.cli.output import emit, emit_json, note, progress
+    from dynapdeploy.cli.output import emit, json_text, keep_result, note, progress
     from dynapdeploy.cli.run import announce_compilation, jitter_seeds, worker_count
     from dynapdeploy.data import Selection
     from dynapdeploy.estimate import check_match, estimate
@@ -115,17 +115,20 @@ def command(
         else:
             where = Workers(output, resume, count, scheduler)
             result = estimate_in_parts(loaded, selection, where, **chosen)
+    found = json_text(
+        "estimate",
+        loaded.device,
+        "done",
+        image=image,
+        data=data,
+        split=split,
+        seed=seed,
+        **estimate_content(result),
+    )
+    if output is not None:
+        keep_result(output, "estimate.json", found)
     if style == "json":
-        emit_json(
-            "estimate",
-            loaded.device,
-            "done",
-            image=image,
-            data=data,
-            split=split,
-            seed=seed,
-            **estimate_content(result),
-        )
+        click.echo(found, nl=False)
         return
     if result.skipped:
         note(f"{len(result.skipped)} damaged recordings were left out")

@@ -11,6 +11,7 @@ import click
 
 from dynapdeploy import __version__
 from dynapdeploy.errors import DeployError
+from dynapdeploy.garbage import collect_seldom
 
 VERBS = (
     "demo",
@@ -83,6 +84,7 @@ def main() -> None:
 def run() -> None:
     """Entry point. Returns the exit codes of the contract; shows no traceback without --debug."""
     debug = "--debug" in sys.argv or bool(os.environ.get("DYNAPDEPLOY_DEBUG"))
+    collect_seldom()
     try:
         code = main.main(standalone_mode=False)
         if sys.stdout is not None:

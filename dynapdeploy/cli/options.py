@@ -265,10 +265,14 @@ def parts_options(text: str = "Threads side by side; with -o processes.") -> Dec
     )
 
 
-def parts_folder_option() -> Decorator:
-    """``-o DIR``."""
+def parts_folder_option(result: str) -> Decorator:
+    """``-o DIR``, for a verb that leaves ``result`` there."""
     return click.option(
-        "-o", "--output", metavar="DIR", help="Folder that keeps the finished parts."
+        "-o",
+        "--output",
+        metavar="DIR",
+        help=f"Folder that keeps the finished parts, and in the end {result}: what --format json "
+        "prints.",
     )
 
 

@@ -16,6 +16,11 @@ SCHEMA_VERSION = 1
 
 def emit_json(command: str, device: str | None, status: str, **content: Any) -> None:
     """Print one JSON object to stdout."""
+    click.echo(json_text(command, device, status, **content), nl=False)
+
+
+def json_text(command: str, device: str | None, status: str, **content: Any) -> str:
+    """What :func:`emit_json` prints."""
     document = {
         "schema_version": SCHEMA_VERSION,
         "command": command,
@@ -23,7 +28,16 @@ def emit_json(command: str, device: str | None, status: str, **content: Any) -> 
         "status": status,
         **content,
     }
-    click.echo(json.dumps(_plain(document), indent=2, allow_nan=False))
+    return json.dumps(_plain(document), indent=2, allow_nan=False) + "\n"
+
+
+def keep_result(folder: str, name: str, text: str) -> None:
+    """Write a result into the folder that holds its parts. Raises ``OutputError``."""
+    from dynapdeploy.files import write_text
+    from dynapdeploy.lock import locked_folder
+
+    with locked_folder(folder, (name,)) as place:
+        write_text(place / name, text)
 
 
 def emit(*renderables: Any) -> None:

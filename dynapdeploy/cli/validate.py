@@ -55,7 +55,7 @@ Examples:
     type=POSITIVE,
     help="For still images: events per unit of a pixel's value.",
 )
-@parts_folder_option()
+@parts_folder_option("validate.json")
 @parts_options()
 @format_option()
 def command(
@@ -83,7 +83,7 @@ def command(
     and SynOps of each, the samples that flip, and the first layer whose spike counts part. SOURCE
     is a training folder, a .nir file, file.py:factory, or a chip image (its last rungs only).
     """
-    from dynapdeploy.cli.output import emit, emit_json, stages
+    from dynapdeploy.cli.output import emit, json_text, keep_result, stages
     from dynapdeploy.cli.run import announce_compilation, worker_count
     from dynapdeploy.data import Selection
     from dynapdeploy.estimate.gather import data_of, read_any
@@ -129,17 +129,20 @@ def command(
                 events_per_unit=events_per_unit,
                 **chosen,
             )
+    text = json_text(
+        "validate",
+        image.device,
+        "done",
+        source=source,
+        data=spec,
+        split=split,
+        seed=seed,
+        **ladder_content(ladder),
+    )
+    if output is not None:
+        keep_result(output, "validate.json", text)
     if style == "json":
-        emit_json(
-            "validate",
-            image.device,
-            "done",
-            source=source,
-            data=spec,
-            split=split,
-            seed=seed,
-            **ladder_content(ladder),
-        )
+        click.echo(text, nl=False)
         return
     emit(ladder_table(ladder), *ladder_lines(ladder))
 

@@ -15,7 +15,6 @@ from dynapdeploy.events import Shape
 SHAPE: Shape = (2, 34, 34)
 RECORD_BYTES = 5
 CLASSES = tuple("0123456789")
-_TONIC_EVENT = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", np.int16)])
 
 
 def open_nmnist(spec: str, path: Path, split: str, strict: bool) -> Recordings:
@@ -57,13 +56,13 @@ def open_nmnist(spec: str, path: Path, split: str, strict: bool) -> Recordings:
 
 def read_bin(file: Path) -> np.ndarray:
     """The events of one ``.bin`` file of N-MNIST. Raises ``DataError`` where it is no such file."""
-    from tonic.io import read_mnist_file
+    from dynapdeploy.data.nmnist_events import decoded  # brings numba in
 
     try:
         size = file.stat().st_size
         if size == 0 or size % RECORD_BYTES:
             raise DataError(f"{size} bytes are no whole number of {RECORD_BYTES}-byte events")
-        return read_mnist_file(str(file), dtype=_TONIC_EVENT)
+        return decoded(np.frombuffer(file.read_bytes(), np.uint8))
     except OSError as fault:
         raise DataError(f"cannot read it: {fault.strerror or fault}") from fault
 

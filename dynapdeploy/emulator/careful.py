@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from dynapdeploy.compiled import cached
 from dynapdeploy.emulator import columns as c
 from dynapdeploy.emulator import options, vectors
-from dynapdeploy.emulator.compiled import cached
 from dynapdeploy.emulator.options import BRANCHES, DISCARD, LEAK_FIRES, SHUFFLE, WRAP
 from dynapdeploy.emulator.vectors import careful_sweep, lowest_bit
 

@@ -16,6 +16,7 @@ from dynapdeploy.emulator.jitter import Jitter, reordered
 from dynapdeploy.emulator.layout import lay_out
 from dynapdeploy.emulator.machine import Machine
 from dynapdeploy.emulator.options import options_for
+from dynapdeploy.emulator.outgoing import by_target
 from dynapdeploy.emulator.request import Request, check_request
 from dynapdeploy.emulator.ticks import items_of, ticks_until
 from dynapdeploy.errors import DataError
@@ -114,24 +115,17 @@ class Emulator:
             )
         if self.jitter is not None:
             events = reordered(events, self.jitter.window_us, self._random)
-        parts = [self._feed(events[i : i + PIECE]) for i in range(0, len(events), PIECE)]
-        times, addresses = (
-            np.concatenate(part) if len(parts) > 1 else part[0]
-            for part in (zip(*parts, strict=True) if parts else _NOTHING)
-        )
-        target = addresses >> 48
-        first = len(self.image.cores)
         monitor = self._machine.layout.monitor
-        if not monitor:
-            self._output = _unpacked(times, addresses)
-        else:
-            kept = [np.flatnonzero(target == first + i) for i in range(len(monitor) + 1)]
-            found = [_unpacked(times[at], addresses[at]) for at in kept]
-            self._output = found[0]
-            self.monitored = dict(zip(monitor, found[1:], strict=True))
+        parts = [self._feed(events[i : i + PIECE]) for i in range(0, len(events), PIECE)]
+        if len(parts) != 1:
+            none = [np.empty(0, EVENT)] * (1 + len(monitor))
+            parts = [[np.concatenate(pieces) for pieces in zip(none, *parts, strict=True)]]
+        self._output, *monitored = parts[0]
+        self.monitored = dict(zip(monitor, monitored, strict=True))
         return self._output
 
-    def _feed(self, events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _feed(self, events: np.ndarray) -> list[np.ndarray]:
+        """Output events, and the spikes of each monitored core."""
         options = self._machine.options
         settings = self.settings
         if not len(self._leaking):
@@ -141,10 +135,11 @@ class Emulator:
         if settings.slow_clock_hz is not None:
             self._ticks = int(ticks_until(events["t"][-1:], settings.slow_clock_hz)[0])
         if self._depth_first:
-            at, addresses = self._machine.work(items, self._entry, self._leaking)
+            causes, addresses = self._machine.work(items, self._entry, self._leaking)
         else:
-            at, addresses = self._breadth_first(items)
-        return times[at], addresses
+            causes, addresses = self._breadth_first(items)
+        targets = 1 + len(self._machine.layout.monitor)
+        return by_target(times, causes, addresses, len(self.image.cores), targets)
 
     def _breadth_first(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         count = len(self.image.cores)
@@ -155,7 +150,7 @@ class Emulator:
             waiting[leaking].append((ticks, items[ticks]))
         for entry in self._entry:
             waiting[entry].append((inputs, items[inputs]))
-        left = [_NOTHING_INT]
+        left = [_NOTHING]
         for core in range(count):
             causes, own = _merged(waiting[core])
             waiting[core] = []
@@ -206,8 +201,7 @@ class Emulator:
         return dict(zip(ids, counts.tolist(), strict=True))
 
 
-_NOTHING_INT = (np.empty(0, np.int64), np.empty(0, np.int64))
-_NOTHING = tuple((part,) for part in _NOTHING_INT)
+_NOTHING = (np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 def emulate(image: ChipImage, events: np.ndarray, **request: Unpack[Request]) -> Emulation:
@@ -225,16 +219,7 @@ def _merged(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.
     if len(parts) == 1:
         return parts[0]
     if not parts:
-        return _NOTHING_INT
+        return _NOTHING
     causes, addresses = (np.concatenate(part) for part in zip(*parts, strict=True))
     order = np.argsort(causes, kind="stable")
     return causes[order], addresses[order]
-
-
-def _unpacked(times: np.ndarray, addresses: np.ndarray) -> np.ndarray:
-    events = np.empty(len(times), EVENT)
-    events["t"] = times
-    events["x"] = addresses & 0xFFFF
-    events["y"] = (addresses >> 16) & 0xFFFF
-    events["p"] = (addresses >> 32) & 0xFFFF
-    return events

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from dynapdeploy.chip.image import ChipImage, CoreImage, Destination
+from dynapdeploy.compiled import on_disk
 from dynapdeploy.emulator import careful, kernel
-from dynapdeploy.emulator.compiled import on_disk
 from dynapdeploy.emulator.engine import emulate
 from dynapdeploy.events import make_events
 

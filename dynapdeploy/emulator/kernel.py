@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from dynapdeploy.compiled import cached
 from dynapdeploy.emulator import columns as c
 from dynapdeploy.emulator import vectors
-from dynapdeploy.emulator.compiled import cached
 from dynapdeploy.emulator.vectors import at, lowest_bit, put, sweep
 
 

@@ -27,7 +27,7 @@ from dynapdeploy.emulator.layout import Layout
 from dynapdeploy.emulator.options import Options
 
 LEAST_QUEUE = 2**10
-LEAST_OUTPUT = 2**14
+LEAST_OUTPUT = 2**16
 
 
 class Machine:
@@ -80,6 +80,8 @@ class Machine:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Work off ``items``; return what left: positions of the causing items, and addresses.
 
+        The arrays may be changed by the next call.
+
         Args:
             items: int64 ``[n]``, see :mod:`dynapdeploy.emulator.layout`.
             entry: positions of the cores that take the events among them.
@@ -93,7 +95,7 @@ class Machine:
             out = self.progress[OUT]
             if status == DONE and not left:
                 self.progress[OUT] = 0
-                return self.out_item[:out].copy(), self.out_event[:out].copy()
+                return self.out_item[:out], self.out_event[:out]
             if status in (DONE, OUTPUT_FULL):
                 left.append((self.out_item[:out].copy(), self.out_event[:out].copy()))
                 self.progress[OUT] = 0

@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
+from operator import index
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import TypeVar, Unpack
+from typing import SupportsIndex, TypeVar, Unpack
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def emulate_many(
     image: ChipImage,
     recordings: Iterable[np.ndarray],
     *,
-    workers: int | None = None,
+    workers: SupportsIndex | None = None,
     **request: Unpack[Request],
 ) -> list[Emulation]:
     """Run every recording; all results at once, as :func:`emulate_each` gives them."""
@@ -40,7 +41,7 @@ def emulate_each(
     image: ChipImage,
     recordings: Iterable[np.ndarray],
     *,
-    workers: int | None = None,
+    workers: SupportsIndex | None = None,
     **request: Unpack[Request],
 ) -> Iterator[Emulation]:
     """Run every recording from the initial states; results one by one, in their order.
@@ -55,15 +56,19 @@ def emulate_each(
         request: what :class:`~dynapdeploy.emulator.Emulator` takes beside the image.
 
     Raises:
-        InputError: ``workers`` is not an integer of at least 1.
+        InputError: ``workers`` is not an integer of at least 1, or there are no recordings to go
+            through.
         DeployError: see :class:`~dynapdeploy.emulator.Emulator`; the first one met.
     """
-    if workers is None:
-        workers = processors()
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise InputError(f"emulate_many: workers must be an integer of at least 1, got {workers!r}")
+    count = processors() if workers is None else _count(workers)
+    try:
+        source = iter(recordings)
+    except TypeError as fault:
+        raise InputError(
+            f"emulate_many: recordings, one after another, were expected, got {recordings!r}"
+        ) from fault
     first = Emulator(image, **request)
-    chips = deque([first, *(first.another() for _ in range(workers - 1))])
+    chips = deque([first, *(first.another() for _ in range(count - 1))])
 
     def run(events: np.ndarray) -> Emulation:
         chip = chips.popleft()
@@ -74,7 +79,17 @@ def emulate_each(
         finally:
             chips.append(chip)
 
-    return in_threads(run, recordings, workers)
+    return in_threads(run, source, count)
+
+
+def _count(workers: SupportsIndex) -> int:
+    try:
+        count = 0 if isinstance(workers, bool) else index(workers)
+    except TypeError:
+        count = 0
+    if count < 1:
+        raise InputError(f"emulate_many: workers must be an integer of at least 1, got {workers!r}")
+    return count
 
 
 def in_threads(

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from dynapdeploy.compiled import cached
 from dynapdeploy.emulator.emulation import Settings
 from dynapdeploy.errors import DataError
 
@@ -58,7 +59,7 @@ def items_of(
     Raises:
         DataError: more than ``MOST_STEPS`` single ticks.
     """
-    t = events["t"]
+    t = np.ascontiguousarray(events["t"])
     codes = packed(events)
     if settings.slow_clock_hz is None or len(events) == 0:
         return codes, t
@@ -78,11 +79,11 @@ def items_of(
     return np.insert(codes, at, -1), np.insert(t, at, times)
 
 
-def packed(events: np.ndarray) -> np.ndarray:
+@cached()
+def packed(events):
     """Addresses of events as int64 ``[n]``: channel from bit 32, y from 16, x from 0."""
-    code = events["p"].astype(np.int64)
-    code <<= 16
-    code |= events["y"]
-    code <<= 16
-    code |= events["x"]
-    return code
+    codes = np.empty(len(events), np.int64)
+    for i in range(len(events)):
+        event = events[i]
+        codes[i] = np.int64(event.p) << 32 | np.int64(event.y) << 16 | event.x
+    return codes

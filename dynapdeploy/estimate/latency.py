@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dynapdeploy.emulator.compiled import cached
+from dynapdeploy.compiled import cached
 
 if TYPE_CHECKING:
     from dynapdeploy.estimate.tally import Tally

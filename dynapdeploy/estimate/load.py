@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dynapdeploy.emulator.compiled import cached
+from dynapdeploy.compiled import cached
 
 WINDOW_US = 10_000
 
@@ -88,17 +88,36 @@ def in_windows(times, additions, start_us, window_us, bins):
         additions: int64 ``[n]``, from 0 on.
     """
     timeline = np.zeros(bins, np.int64)
-    peak = inside = first = 0
+    peak = inside = binned = 0
+    first = np.uint64(0)  # unsigned: nobody looks whether it is negative
+    place, end = -1, times[0] if len(times) else 0
     for last in range(len(times)):
-        inside += additions[last]
-        while times[first] <= times[last] - window_us:
+        now, amount = times[last], additions[last]
+        inside += amount
+        while times[first] <= now - window_us:
             inside -= additions[first]
-            first += 1
+            first += np.uint64(1)
         peak = max(peak, inside)
-        place = (times[last] - start_us) // window_us
-        if 0 <= place < bins:
-            timeline[place] += additions[last]
+        if now >= end:
+            if 0 <= place < bins:
+                timeline[place] = binned
+            place, binned = (now - start_us) // window_us, 0
+            end = start_us + (place + 1) * window_us
+        binned += amount
+    if 0 <= place < bins:
+        timeline[place] = binned
     return peak, timeline
+
+
+@cached()
+def total_until(times, additions, end_us):
+    """The sum of the ``additions`` at ``times`` (see :func:`in_windows`) up to ``end_us``."""
+    total = 0
+    for i in range(len(times)):
+        if times[i] > end_us:
+            break
+        total += additions[i]
+    return total
 
 
 def load_of(

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from dynapdeploy.chip.image import DECIMATION, ChipImage, CoreImage, Destination
-from dynapdeploy.emulator.compiled import cached
+from dynapdeploy.compiled import cached
 from dynapdeploy.synops.fanout import fanout_map
 
 INPUT = -1
@@ -59,15 +59,16 @@ def arrivals(
     entered = events if image.sensor is None else image.sensor.apply(events)
     for (sender, receiver), reach in maps.items():
         spikes = entered if sender == INPUT else passed[sender]
-        parts[receiver].append(_caused(spikes["t"], spikes["p"], spikes["y"], spikes["x"], reach))
+        parts[receiver].append(_caused(spikes, reach))
     return {core: _in_order(pieces) for core, pieces in parts.items()}
 
 
 @cached()
-def _caused(t, p, y, x, reach):
-    times, additions = np.empty(len(t), np.int64), np.empty(len(t), np.int64)
-    for i in range(len(t)):
-        times[i], additions[i] = t[i], reach[p[i], y[i], x[i]]
+def _caused(spikes, reach):
+    times, additions = np.empty(len(spikes), np.int64), np.empty(len(spikes), np.int64)
+    for i in range(len(spikes)):
+        spike = spikes[i]
+        times[i], additions[i] = spike.t, reach[spike.p, spike.y, spike.x]
     return times, additions
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from dynapdeploy.chip.image import ChipImage
 from dynapdeploy.emulator import Emulation, output_classes
 from dynapdeploy.estimate.latency import turns
-from dynapdeploy.estimate.load import in_windows
+from dynapdeploy.estimate.load import in_windows, total_until
 from dynapdeploy.estimate.reach import arrivals
 
 MOST_BINS = 10_000
@@ -72,10 +72,7 @@ def timing_of(
         decided=decided,
         stable_us=stable,
         stable_events=int(np.searchsorted(events["t"], until, side="right")),
-        stable_synops=sum(
-            int(additions[: np.searchsorted(at, until, side="right")].sum())
-            for at, additions in came.values()
-        ),
+        stable_synops=sum(total_until(*found, until) for found in came.values()),
         peaks={core: int(peak) for core, (peak, _) in load.items()},
         timeline=np.stack([timeline for _, timeline in load.values()]),
     )

@@ -70,6 +70,9 @@ class Cluster:
             )
         except OSError as fault:
             raise self._gone() from fault
+        self._watch(piece, future)
+
+    def _watch(self, piece: Piece, future: Any) -> None:
         self._futures[future] = piece
         future.add_done_callback(self._settled.put)
 
@@ -91,12 +94,19 @@ class Cluster:
                 return piece, answer
 
     def _answer(self, piece: Piece, future: Any) -> dict[str, Any] | None:
-        """The outcome; None where the piece had to be begun again."""
+        """The outcome; None where the piece had to be begun again.
+
+        An outcome that was not fetched yet dies with its worker; Dask then does the piece again.
+        """
         if future.status == "finished":
             try:
                 return future.result(timeout=GONE_AFTER_S)
             except (OSError, TimeoutError, CancelledError, asyncio.CancelledError) as fault:
-                raise self._gone() from fault
+                if not isinstance(fault, TimeoutError) or self._client.status != "running":
+                    raise self._gone() from fault
+        if future.status in ("finished", "pending", "lost"):
+            self._watch(piece, future)
+            return None
         if future.status != "error":
             raise self._gone()
         met = future.exception()

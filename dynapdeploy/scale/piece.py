@@ -46,8 +46,7 @@ class Piece:
     @property
     def key(self) -> str:
         """SHA-256 of what is to be done, wherever that is."""
-        what = json.dumps([self.task, dict(self.arguments)], sort_keys=True)
-        return hashlib.sha256(what.encode()).hexdigest()
+        return _digest([self.task, dict(self.arguments)])
 
     @property
     def request(self) -> dict[str, Any]:
@@ -132,7 +131,7 @@ def read_record(path: str | os.PathLike[str]) -> tuple[str, dict[str, Any]]:
         raise SourceError(f"{path}: damaged or unreadable ({fault})") from fault
 
 
-def _digest(value: Mapping[str, Any]) -> str:
+def _digest(value: Any) -> str:
     """SHA-256 of a value as JSON."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 

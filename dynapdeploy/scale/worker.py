@@ -14,12 +14,14 @@ import sys
 import threading
 from typing import Any, TextIO
 
+from dynapdeploy.garbage import collect_seldom
 from dynapdeploy.scale.piece import perform
 
 
 def main() -> None:
     """Work until there is no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    collect_seldom()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     pieces: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()

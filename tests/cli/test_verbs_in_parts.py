@@ -35,9 +35,18 @@ def test_parts_give_the_same_figures(dynapdeploy, place, monkeypatch):
         assert whole.code == 0 and json.loads(whole.out)["data"] == "nmnist:data"
         parts = dynapdeploy(*command, *folder, "--workers", "1")
         assert parts.out == whole.out, parts.err
+        kept = place / folder[1] / f"{words[0]}.json"
+        assert kept.read_text() == whole.out
+        kept.unlink()
+        left = kept.with_name(f".{kept.name}.killed12.part")
+        left.touch()
         again = dynapdeploy(*command, *folder)
         assert again.code == 2 and "--resume goes on" in again.err
+        assert not kept.exists()  # a refused command leaves nothing
         assert dynapdeploy(*command, *folder, "--resume").out == whole.out
+        assert not left.exists()
+        table = dynapdeploy(*command[:-2], *folder, "--resume", "--limit", "36")
+        assert table.code == 2 and kept.read_text() == whole.out
 
 
 def test_options_that_need_a_folder_and_a_scheduler_that_is_not_there(

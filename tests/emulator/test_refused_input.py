@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_hand_computed import at, neuron, single
 
 from dynapdeploy.chip.image import ChipImage, Destination
@@ -14,7 +16,7 @@ from dynapdeploy.emulator import (
     emulate_many,
 )
 from dynapdeploy.errors import DataError, DeployError, ImageError, InputError
-from dynapdeploy.events import make_events
+from dynapdeploy.events import EVENT, checked_events, make_events
 
 RUNS = pytest.mark.parametrize(
     "run", [emulate, emulate_by_reference, lambda i, e: emulate_many(i, [e, e], workers=2)]
@@ -25,6 +27,10 @@ def columns(**dtypes):
     kinds = {"t": np.int64, "x": np.int16, "y": np.int16, "p": np.int16} | dtypes
     kinds = {name: kind for name, kind in kinds.items() if kind is not None}
     return np.zeros(2, np.dtype(list(kinds.items())))
+
+
+def columns_of(order):
+    return np.dtype([(name, np.int64) for name in order])
 
 
 BAD_EVENTS = {
@@ -52,6 +58,39 @@ def test_bad_events(run, name):
     events, message = BAD_EVENTS[name]
     with pytest.raises(DataError, match=message):
         run(single(neuron()), events)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(-1, 4), st.integers(-1, 2), st.integers(-1, 3), st.integers(-1, 1)),
+        max_size=5,
+    ),
+    st.sampled_from([None, (1, 3, 2)]),
+)
+def test_the_quick_look_and_the_long_one_agree(rows, shape):
+    """Events of the package's own kind are looked at by a kernel, others field by field."""
+    own = np.array(rows, EVENT)
+    other = np.array([tuple(row[i] for i in (3, 1, 2, 0)) for row in rows], columns_of("pxyt"))
+    found = []
+    for events in (own, other):
+        try:
+            found.append(checked_events(events, shape).tolist())
+        except DataError as fault:
+            found.append(str(fault))
+    assert found[0] == found[1]
+
+
+def test_read_only_and_strided_events():
+    events = make_events(range(8), [0, 9] * 4, [0] * 8, [0] * 8)
+    events.flags.writeable = False
+    kept = events[::2]
+    expected = emulate(single(neuron()), kept.copy())
+    for given_events in (kept, np.ascontiguousarray(kept)):
+        np.testing.assert_array_equal(
+            emulate(single(neuron()), given_events).events, expected.events
+        )
+    assert len(expected.events)
 
 
 def test_a_refused_piece_changes_nothing():

@@ -13,6 +13,7 @@ from test_engine_equals_reference import MANY, assert_equal_runs
 
 from dynapdeploy.chip.image import ChipImage, CoreImage, Destination
 from dynapdeploy.emulator import Emulator, Jitter, Settings, emulate, emulate_many
+from dynapdeploy.emulator import engine as engine_module
 from dynapdeploy.emulator import machine as machine_module
 from dynapdeploy.errors import DataError
 from dynapdeploy.events import EVENT, make_events
@@ -96,6 +97,14 @@ def test_states_are_copies():
     stream = Emulator(chain())
     stream.states[0][:] = 99
     assert (stream.states[0] == 0).all()
+
+
+@pytest.mark.parametrize("order", ["depth-first", "breadth-first"])
+def test_a_long_recording_goes_to_the_kernel_in_pieces(monkeypatch, order):
+    image, events, settings = chain(), drawn_events(300), Settings(order=order)
+    whole = emulate(image, events, monitor=[0, 4], settings=settings)
+    monkeypatch.setattr(engine_module, "PIECE", 7)
+    assert_equal_runs(emulate(image, events, monitor=[0, 4], settings=settings), whole)
 
 
 def test_a_piece_must_not_begin_before_the_end_of_the_last():
@@ -211,7 +220,7 @@ def test_the_kernel_runs_without_the_interpreters_lock():
     assert len(items) > 3
 
 
-@pytest.mark.parametrize("workers", [0, -1, 1.5, True, "2"])
+@pytest.mark.parametrize("workers", [0, -1, 1.5, 2.0, np.float64(2), True, np.True_, "2"])
 def test_workers_must_be_a_number(workers):
     from dynapdeploy.errors import InputError
 
@@ -219,15 +228,29 @@ def test_workers_must_be_a_number(workers):
         emulate_many(chain(), [], workers=workers)
 
 
+def test_any_integer_is_a_number_of_workers():
+    events = drawn_events(50)
+    (run,) = emulate_many(chain(), [events], workers=np.int64(2))
+    assert_equal_runs(run, emulate(chain(), events))
+
+
+def test_recordings_that_are_none():
+    from dynapdeploy.errors import InputError
+
+    with pytest.raises(InputError, match="recordings, one after another, were expected, got None"):
+        emulate_many(chain(), None)
+
+
 def _resident_growth(total, piece):
     """Growth of the resident memory in bytes while ``total`` events go through in pieces."""
     events = drawn_events(piece)
     span = int(events["t"][-1]) + 1
     stream = Emulator(chain(threshold=300), settings=Settings(slow_clock_hz=100), monitor=[4])
-    for _ in range(3):
+    before = 0
+    for _ in range(10):
         stream.feed(events)
         events["t"] += span
-    before = _resident()
+        before = max(before, _resident())
     for _ in range(total // piece):
         stream.feed(events)
         events["t"] += span

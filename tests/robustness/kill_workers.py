@@ -30,6 +30,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 sys.path.insert(0, str(ROOT))
 LONGEST_LIFE_S = 6.0
+WORKER = "distributed.cli.dask_worker"
 Work = Callable[[Path, str | None], str]
 """Does it all in a new folder, by two processes or a scheduler; the result as text."""
 
@@ -84,25 +85,39 @@ def sweeping(place: Path) -> Work:
 
 @contextmanager
 def cluster(place: Path) -> Iterator[str]:
-    """A Dask scheduler and two workers that their nannies start again."""
+    """A Dask scheduler and two workers; one that dies is replaced, as SLURM or Kubernetes do."""
     file = place / "scheduler.json"
     common = {"cwd": ROOT, "env": {**os.environ, "PYTHONPATH": str(ROOT)}}
     common |= {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     begin = [sys.executable, "-m"]
     words = ["--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file), "--no-dashboard"]
-    running = [subprocess.Popen([*begin, "distributed.cli.dask_scheduler", *words], **common)]
+    scheduler = subprocess.Popen([*begin, "distributed.cli.dask_scheduler", *words], **common)
     while not file.exists() or not file.read_text().strip():
         time.sleep(0.05)
     address = json.loads(file.read_text())["address"]
-    words = [address, "--nworkers", "2", "--nthreads", "1", "--no-dashboard"]
+    words = [address, "--no-nanny", "--nthreads", "1", "--no-dashboard"]
     words += ["--local-directory", str(place)]
-    running.append(subprocess.Popen([*begin, "distributed.cli.dask_worker", *words], **common))
+    over = threading.Event()
+
+    def keep_one() -> None:
+        while not over.is_set():
+            worker = subprocess.Popen([*begin, WORKER, *words], **common)
+            while worker.poll() is None and not over.wait(0.05):
+                pass
+            worker.terminate()
+            worker.wait()
+
+    keepers = [threading.Thread(target=keep_one) for _ in range(2)]
+    for keeper in keepers:
+        keeper.start()
     try:
         yield address
     finally:
-        for process in reversed(running):
-            process.terminate()
-            process.wait()
+        over.set()
+        for keeper in keepers:
+            keeper.join()
+        scheduler.terminate()
+        scheduler.wait()
 
 
 def workers() -> list[psutil.Process]:
@@ -113,7 +128,7 @@ def workers() -> list[psutil.Process]:
             words = " ".join(process.cmdline())
         except psutil.Error:
             continue
-        if "dynapdeploy.scale.worker" in words or "spawn_main" in words:
+        if "dynapdeploy.scale.worker" in words or WORKER in words:
             found.append(process)
     return found
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 
 import pytest
 
@@ -34,6 +35,21 @@ def test_pieces_are_done_and_the_death_of_a_worker_costs_time_only(dask, tmp_pat
     assert found == {f"p{i}": {"value": i} for i in range(12)}
 
 
+@pytest.mark.parametrize("pause_s", [0.0, 0.5], ids=["while it is fetched", "before"])
+def test_an_outcome_that_dies_with_its_worker(dask, pause_s):
+    address, _, _ = dask
+    with cluster.Cluster(address) as engine:
+        engine.submit(piece("a", value=1, sleep=1.0))
+        (future,) = engine._futures
+        while not future.done():
+            time.sleep(0.01)
+        (holder,) = engine._client.who_has()[future.key]
+        os.kill(engine._client.run(os.getpid, workers=[holder])[holder], signal.SIGKILL)
+        time.sleep(pause_s)
+        done, outcome = engine.next()
+    assert (done.name, outcome) == ("a", {"value": {"value": 1}})
+
+
 def test_a_scheduler_that_dies_is_said(dask, monkeypatch):
     monkeypatch.setattr(cluster, "GONE_AFTER_S", 1.0)
     address, scheduler, _ = dask
@@ -63,7 +79,7 @@ def test_without_dask(monkeypatch):
 def test_an_estimate_outlives_worker_and_scheduler(dask, monkeypatch, tmp_path, tiny):
     """Two kills: the finished parts are kept, and the rest is done on this machine."""
     monkeypatch.setattr(cluster, "GONE_AFTER_S", 1.0)
-    monkeypatch.setattr(parts, "SAMPLES", 2)
+    monkeypatch.setattr(parts, "SAMPLES", 1)
     address, scheduler, (victim, _) = dask
     folder = tmp_path / "out"
 
@@ -73,7 +89,7 @@ def test_an_estimate_outlives_worker_and_scheduler(dask, monkeypatch, tmp_path, 
     with pytest.raises(EnvironmentLacks, match="--resume goes on"):
         estimate_in_parts(*tiny, Workers(folder, scheduler=address), progress=kill)
     kept = {path: path.stat().st_mtime_ns for path in (folder / "parts").iterdir()}
-    assert 5 <= len(kept) < 20
+    assert 10 <= len(kept) < 39
     found = estimate_in_parts(*tiny, Workers(folder, resume=True))
     assert estimate_content(found) == estimate_content(estimate(tiny[0], tiny[1].open()))
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
