@@ -34,7 +34,7 @@ import torch
 from torch.nn.functional import pad
 from torch.nn.grad import conv2d_input
 
-from dynapdeploy.emulator.compiled import cached
+from dynapdeploy.compiled import cached
 from dynapdeploy.emulator.many import in_threads
 from dynapdeploy.processors import processors
 

@@ -152,7 +152,7 @@ def tuned(model, count, epochs, target):
 
 def test_fine_tuning_brings_the_emulator_towards_the_labels(model):
     """On a hundred recordings the emulator must decide much better than before."""
-    rows = tuned(model, 128, 6, None)
+    rows = tuned(model, 128, 15, None)
     assert rows[0].accuracy < 0.5 < rows[-1].accuracy
     assert {row.synop_loss for row in rows} == {0.0}
 

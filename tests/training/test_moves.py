@@ -24,12 +24,13 @@ def some_events(random: np.random.Generator, count: int = 60) -> np.ndarray:
     st.integers(0, 3),
     st.floats(0, 180),
     st.floats(0, 0.9),
+    st.floats(0, 5),
     st.integers(1, 4),
     st.integers(0, 2**32),
 )
-def test_frames_and_events_move_alike(shift, turn, zoom, count, seed):
+def test_frames_and_events_move_alike(shift, turn, zoom, bend, count, seed):
     random = np.random.default_rng(seed)
-    maps = pixel_maps(Reach(shift, turn, zoom), SHAPE[1:], count, random)
+    maps = pixel_maps(Reach(shift, turn, zoom, bend), SHAPE[1:], count, random)
     recordings = [some_events(random) for _ in range(count)]
     still = torch.from_numpy(np.stack([frame(events, SHAPE) for events in recordings]))
     after = moved_frames(still, maps)
@@ -37,6 +38,19 @@ def test_frames_and_events_move_alike(shift, turn, zoom, count, seed):
         moved = moved_events(events, maps[index], SHAPE)
         np.testing.assert_array_equal(after[index].numpy(), frame(moved, SHAPE))
         assert set(moved["t"]) <= set(events["t"]) and (np.diff(moved["t"]) > 0).all()
+
+
+def test_bending_is_smooth_and_as_strong_as_asked():
+    size, deviation = (40, 40), 2.0
+    maps = pixel_maps(Reach(bend=deviation), size, 400, np.random.default_rng(0))
+    places = np.where(maps < 1600, maps, -1).reshape(400, 40, 40)
+    y, x = np.mgrid[:40, :40]
+    inside = (slice(None), slice(13, 27), slice(13, 27))  # where nothing leaves the map
+    moved = np.stack([places // 40 - y, places % 40 - x])[:, *inside]
+    assert (places[inside] >= 0).all()
+    assert 0.5 * deviation < moved.std() < 1.1 * deviation
+    neighbours = np.diff(moved, axis=-1)
+    assert neighbours.std() < 0.5 * moved.std()
 
 
 @given(st.integers(0, 3), st.integers(0, 2**32))
@@ -68,7 +82,7 @@ def test_a_turn_about_the_middle_by_hand():
 
 
 def test_unmoved_where_nothing_is_asked():
-    assert not Reach() and Reach(shift=1) and Reach(turn=1) and Reach(zoom=0.1)
+    assert not Reach() and Reach(shift=1) and Reach(turn=1) and Reach(zoom=0.1) and Reach(bend=1)
     maps = pixel_maps(Reach(), (4, 5), 3, np.random.default_rng(0))
     np.testing.assert_array_equal(maps, np.tile(np.arange(20), (3, 1)))
 
