@@ -7,6 +7,7 @@ left out (None) does not exist on that chip.
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -166,7 +167,7 @@ def _parse(path: Path, name: str) -> Profile:
     while "base" in values:
         file = f"{values.pop('base')}.toml"
         near, ours = path.parent / file, _folder() / file
-        base = next((p for p in (near, ours) if p.exists()), _folder() / "base" / file)
+        base = next((p for p in (near, ours) if os.path.exists(p)), _folder() / "base" / file)
         if base in seen or len(seen) > LONGEST_BASE_CHAIN:
             raise ProfileError(f"profile {path}: its bases form a loop")
         seen.append(base)

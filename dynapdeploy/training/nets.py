@@ -61,7 +61,7 @@ def mnist_dvs(shape: Shape, classes: int) -> nn.Sequential:
 
 
 def nmnist(shape: Shape, classes: int) -> nn.Sequential:
-    """Few input SynOps (an event meets 6 of 25 places of the kernel) and no border cut off."""
+    """Few input SynOps: an event meets some 6 of the 25 places of the first kernel."""
     height, width = (-(-size // 2) // 2 // 2 for size in shape[1:])
     if min(height, width) < 1:
         raise SourceError(f"model nmnist: a map of {shape[1]}x{shape[2]} is too small")
