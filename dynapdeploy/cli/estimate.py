@@ -85,7 +85,7 @@ def command(
     A sample without a single class of most output spikes counts as wrong.
     """
     from dynapdeploy.chip.image_file import load_image
-    from dynapdeploy.cli.output import emit, json_text, keep_result, note, progress
+    from dynapdeploy.cli.output import emit, note, progress, result_text
     from dynapdeploy.cli.run import announce_compilation, jitter_seeds, worker_count
     from dynapdeploy.data import Selection
     from dynapdeploy.estimate import check_match, estimate
@@ -115,18 +115,16 @@ def command(
         else:
             where = Workers(output, resume, count, scheduler)
             result = estimate_in_parts(loaded, selection, where, **chosen)
-    found = json_text(
+    found = result_text(
+        output,
         "estimate",
         loaded.device,
-        "done",
         image=image,
         data=data,
         split=split,
         seed=seed,
         **estimate_content(result),
     )
-    if output is not None:
-        keep_result(output, "estimate.json", found)
     if style == "json":
         click.echo(found, nl=False)
         return

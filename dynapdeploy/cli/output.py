@@ -31,13 +31,20 @@ def json_text(command: str, device: str | None, status: str, **content: Any) -> 
     return json.dumps(_plain(document), indent=2, allow_nan=False) + "\n"
 
 
-def keep_result(folder: str, name: str, text: str) -> None:
-    """Write a result into the folder that holds its parts. Raises ``OutputError``."""
+def result_text(folder: str | None, command: str, device: str | None, **content: Any) -> str:
+    """What ``--format json`` prints of a finished verb; kept in its ``folder`` of parts, if any.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
     from dynapdeploy.files import write_text
     from dynapdeploy.lock import locked_folder
 
-    with locked_folder(folder, (name,)) as place:
-        write_text(place / name, text)
+    text, name = json_text(command, device, "done", **content), f"{command}.json"
+    if folder is not None:
+        with locked_folder(folder, (name,)) as place:
+            write_text(place / name, text)
+    return text
 
 
 def emit(*renderables: Any) -> None:

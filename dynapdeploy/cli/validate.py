@@ -83,7 +83,7 @@ def command(
     and SynOps of each, the samples that flip, and the first layer whose spike counts part. SOURCE
     is a training folder, a .nir file, file.py:factory, or a chip image (its last rungs only).
     """
-    from dynapdeploy.cli.output import emit, json_text, keep_result, stages
+    from dynapdeploy.cli.output import emit, result_text, stages
     from dynapdeploy.cli.run import announce_compilation, worker_count
     from dynapdeploy.data import Selection
     from dynapdeploy.estimate.gather import data_of, read_any
@@ -129,18 +129,16 @@ def command(
                 events_per_unit=events_per_unit,
                 **chosen,
             )
-    text = json_text(
+    text = result_text(
+        output,
         "validate",
         image.device,
-        "done",
         source=source,
         data=spec,
         split=split,
         seed=seed,
         **ladder_content(ladder),
     )
-    if output is not None:
-        keep_result(output, "validate.json", text)
     if style == "json":
         click.echo(text, nl=False)
         return
