@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from dynapdeploy.compiled import cached
@@ -23,7 +25,7 @@ def by_target(
     """
     events = np.empty(len(addresses), EVENT)
     ends = _sort(times, causes, addresses, first, count, events)
-    return np.split(events, ends[:-1])
+    return [events[a:b] for a, b in pairwise((0, *ends.tolist()))]
 
 
 @cached()

@@ -106,9 +106,8 @@ def outcomes(
     shape = input_shape_of(image, dataset)
     maps = reach_maps(image) if window_us else {}
     monitor = [core.core for core in image.cores] if window_us else []
-    chips = deque(
-        Emulator(image, monitor=monitor, settings=settings, jitter=jitter) for _ in range(workers)
-    )
+    first = Emulator(image, monitor=monitor, settings=settings, jitter=jitter)
+    chips = deque([first, *(first.another() for _ in range(workers - 1))])
 
     def run(sample: Sample) -> Outcome:
         events = encode(sample, image.input, shape)

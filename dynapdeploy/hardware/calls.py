@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from dynapdeploy.hardware.faults import BoardFault, BoardTimeout
+
+_idle: list[SimpleQueue] = []
+"""What the threads that have nothing to do take their next call from."""
+os.register_at_fork(after_in_child=_idle.clear)
 
 
 def call(what: str, seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
     """``function(*arguments)``, given up after ``seconds``.
 
-    It runs in a thread of its own, since a call that hangs inside the library cannot be stopped:
-    the thread is left behind, and the program can still end.
+    It runs in another thread, since a call that hangs inside the library cannot be stopped: the
+    thread is left behind, and the program can still end. Otherwise the thread is used again: a
+    Ctrl-C is lost when it comes while Python tidies up after a thread that has ended.
 
     Args:
         what: what is being done, for the message.
@@ -22,23 +29,34 @@ def call(what: str, seconds: float, function: Callable[..., Any], *arguments: An
         BoardTimeout: no answer within ``seconds``.
         BoardFault: the library raised something; its text is in the message.
     """
-    answer: list[Any] = []
-    fault: list[BaseException] = []
+    try:
+        calls = _idle.pop()
+    except IndexError:
+        calls = SimpleQueue()
+        threading.Thread(target=_work, args=(calls,), name="board", daemon=True).start()
+    answer: SimpleQueue = SimpleQueue()
+    calls.put((function, arguments, answer))
+    try:
+        found, fault = answer.get(timeout=seconds)
+    except BaseException as stop:
+        calls.put(None)
+        if isinstance(stop, Empty):
+            raise BoardTimeout(f"{what}: no answer within {seconds:g} s") from None
+        raise
+    _idle.append(calls)
+    if fault is not None:
+        raise BoardFault(f"{what}: {_text(fault)}") from fault
+    return found
 
-    def work() -> None:
+
+def _work(calls: SimpleQueue) -> None:
+    while job := calls.get():
+        function, arguments, answer = job
         try:
-            answer.append(function(*arguments))
-        except BaseException as found:
-            fault.append(found)
-
-    thread = threading.Thread(target=work, name=f"board: {what}", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if fault:
-        raise BoardFault(f"{what}: {_text(fault[0])}") from fault[0]
-    if not answer:
-        raise BoardTimeout(f"{what}: no answer within {seconds:g} s")
-    return answer[0]
+            answer.put((function(*arguments), None))
+        except BaseException as fault:
+            answer.put((None, fault))
+        del job, function, arguments, answer
 
 
 def _text(fault: BaseException) -> str:

@@ -2,6 +2,7 @@
 half-written file; none hangs."""
 
 import random
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from samna_double import Double, Faults
 from dynapdeploy import DeployError, EnvironmentLacks, Mismatch
 from dynapdeploy.data.recordings import Recordings
 from dynapdeploy.emulator.self_test import with_self_test
+from dynapdeploy.hardware import calls
 from dynapdeploy.hardware.board_target import BoardTarget
 from dynapdeploy.hardware.faults import BoardFault, BoardTimeout
 from dynapdeploy.hardware.flashing import Request, flash
@@ -100,10 +102,38 @@ def test_a_thousand_random_schedules(tmp_path):
     assert found.count("refused") > 300
     assert found.count("done") > 50
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".npz"]
-    left = [t for t in threading.enumerate() if t.name.startswith("board: ")]
-    for thread in left:
-        thread.join(5)
-    assert not any(thread.is_alive() for thread in left)
+    until = time.monotonic() + 5
+    while _board_threads() > len(calls._idle) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert 0 < _board_threads() == len(calls._idle) <= 17
+
+
+def _board_threads() -> int:
+    return sum(thread.name == "board" for thread in threading.enumerate())
+
+
+def test_no_interrupt_is_lost_between_calls():
+    """One that comes while Python tidies up after a thread would be."""
+    raised = caught = 0
+
+    def interrupt(*_):
+        nonlocal raised
+        raised += 1
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for delay in np.random.default_rng(0).uniform(2e-4, 2e-3, 300):
+            signal.setitimer(signal.ITIMER_REAL, delay)
+            until = time.monotonic() + 1
+            try:
+                while time.monotonic() < until and raised == caught:
+                    calls.call("counting", 1, len, "")
+            except KeyboardInterrupt:
+                caught += 1
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert raised == caught == 300
 
 
 def _plain(image):
