@@ -149,17 +149,16 @@ def finetune(
         row = TuningEpoch(epoch + 1, *(sums / used).tolist())
         if on_epoch:
             on_epoch(row)
-        worth = (
-            row.prediction_loss + penalty * max(0.0, row.synops / target - 1 if target else 0) ** 2
-        )
-        if worth < best:
-            best, kept = worth, grid.keep()
-        elif worth > ASTRAY * best and late == 0:
+        found = _loss_of(row, target, penalty)
+        if found < best:
+            best, kept = found, grid.keep()
+        elif found > ASTRAY * best and late == 0:
             grid.restore(kept)
             late, optimizer = 1.0, torch.optim.Adam(model.parameters(), learning_rate)
 
 
 def _loss_of(row: TuningEpoch, target: float | None, penalty: float) -> float:
+    """Of an epoch; few SynOps are no fault."""
     above = max(0.0, row.synops / target - 1) if target else 0.0
     return row.prediction_loss + penalty * above**2
 

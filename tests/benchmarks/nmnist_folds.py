@@ -1,10 +1,11 @@
 """A net on N-MNIST, tested on recordings it was not trained on, fold by fold.
 
     PYTHONPATH=. python tests/benchmarks/nmnist_folds.py PATH [--model NAME] [--target N]
-        [--folds 8] [--first 0] [--size 60] [--finetune-epochs 60]
+        [--folds 8] [--first 0] [--size 60] [--finetune-epochs 60] [--seed N]
 
 All recordings below PATH, those of its training and of its test split, are shuffled and dealt into
-folds of ``--size``. For each fold the net is trained on all the others, with seeds 0, 1, 2 in turn.
+folds of ``--size``. For each fold the net is trained on all the others, with seeds 0, 1, 2 in turn
+or with ``--seed``.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=60)
     parser.add_argument("--finetune-epochs", type=int, default=TrainingSettings.finetune_epochs)
     parser.add_argument("--target", type=float, default=640_000)
+    parser.add_argument("--seed", type=int, help="of every fold; without it 0, 1, 2 in turn")
     chosen = parser.parse_args()
     recordings = [
         file
@@ -55,10 +57,11 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             first = number * chosen.size
+            seed = number % 3 if chosen.seed is None else chosen.seed
             lay_out(folder / "data", recordings, range(first, first + chosen.size))
             settings = TrainingSettings(
                 data=f"nmnist:{folder / 'data'}", model=chosen.model, target_synops=chosen.target,
-                seed=number % 3, finetune_epochs=chosen.finetune_epochs,
+                seed=seed, finetune_epochs=chosen.finetune_epochs,
             )  # fmt: skip
             stages = train(settings, folder / "run").metrics["stages"]
         rows.append(
@@ -68,7 +71,7 @@ def main() -> None:
                 for figure in ("accuracy", "synops_per_sample")
             ]
         )
-        print(f"fold {number}, seed {number % 3}: {line(rows[-1])}", flush=True)
+        print(f"fold {number}, seed {seed}: {line(rows[-1])}", flush=True)
     print(f"mean: {line(list(np.mean(rows, axis=0)))}")
 
 

@@ -32,6 +32,9 @@ def test_sinabs_ann(tmp_path):
     assert abs(found["spikes"] - sinabs_ann.TARGET) < 0.1 * sinabs_ann.TARGET
     assert found["spikes"] < found["exact"] < found["nominal"]
     assert (tmp_path / "losses_0.png").stat().st_size > 10_000
+    (better,) = sinabs_ann.main(["--out", str(tmp_path), "--penalty", "30"])
+    assert better["accuracy"] > found["accuracy"]
+    assert abs(better["spikes"] - sinabs_ann.TARGET) < 0.05 * sinabs_ann.TARGET
 
 
 def test_sinabs_snn_reference_comes_out():
