@@ -14,7 +14,7 @@ import dataclasses
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import numpy as np
 import sinabs
@@ -30,6 +30,7 @@ from dynapdeploy.data.frames import time_frames
 from dynapdeploy.training import finetune as stage
 from dynapdeploy.training.accuracy import accuracy
 from dynapdeploy.training.emulated import chip_image, spike_counts
+from dynapdeploy.training.finetune import backward
 from dynapdeploy.training.moves import moved_events, pixel_maps
 from dynapdeploy.training.qrelu import QReLU
 from dynapdeploy.training.run import TrainingRun
@@ -73,13 +74,26 @@ def bounded(image: ChipImage, bound: float | None) -> ChipImage:
 
 
 @contextmanager
-def lower_bound(bound: float | None) -> Iterator[None]:
-    """Inside, fine-tuning emulates images with that lower bound."""
-    stage.spike_counts = lambda image, events: spike_counts(bounded(image, bound), events)
+def instead(name: str, value) -> Iterator[None]:
+    """Inside, fine-tuning has ``value`` under that name."""
+    before = getattr(stage, name)
+    setattr(stage, name, value)
     try:
         yield
     finally:
-        stage.spike_counts = spike_counts
+        setattr(stage, name, before)
+
+
+def lower_bound(bound: float):
+    """Inside, fine-tuning emulates images with that lower bound."""
+    return instead(
+        "spike_counts", lambda image, events: spike_counts(bounded(image, bound), events)
+    )
+
+
+def whole_counts():
+    """Inside, the gradient is that of convolved counts."""
+    return instead("backward", lambda loss, layers, late: backward(loss, layers, 1.0))
 
 
 @contextmanager
@@ -94,11 +108,11 @@ def free_weights() -> Iterator[None]:
 
 
 def on_the_emulator(
-    run: TrainingRun, split: Split, epochs: int, *, bound: float | None = None, free: bool = False
+    run: TrainingRun, split: Split, epochs: int, changed: AbstractContextManager[None]
 ) -> nn.Sequential:
-    """Fine-tuned as ``train`` does it, but for a lower bound, or with weights of any size."""
+    """Fine-tuned as ``train`` does it, but for what is ``changed``."""
     model = copy.deepcopy(run.module)
-    with lower_bound(bound), free_weights() if free else nullcontext():
+    with changed:
         stage.finetune(
             model,
             meter(model, run.input_shape),
@@ -196,15 +210,17 @@ def main() -> None:
             flush=True,
         )
 
-    def emulator(**options) -> Callable[[], nn.Sequential]:
-        return lambda: on_the_emulator(run, training, chosen.epochs, **options)
+    def emulator(changed: AbstractContextManager[None]) -> Callable[[], nn.Sequential]:
+        return lambda: on_the_emulator(run, training, chosen.epochs, changed)
 
     row("none", lambda: run.module, 0)
-    row("emulator in the loop", emulator(), chosen.epochs)
-    row("the same, weights of any size", emulator(free=True), chosen.epochs)
+    row("emulator in the loop", emulator(nullcontext()), chosen.epochs)
+    row("the same, labels alone", emulator(instead("TEACHER", 0.0)), chosen.epochs)
+    row("the same, gradient of convolved counts", emulator(whole_counts()), chosen.epochs)
+    row("the same, weights of any size", emulator(free_weights()), chosen.epochs)
     for bound in (1.0, 4.0):
         name = f"the same, lower bound at -{bound:g} thresholds"
-        row(name, emulator(bound=bound), chosen.epochs, bound)
+        row(name, emulator(lower_bound(bound)), chosen.epochs, bound)
     row(
         "backpropagation through time steps of sinabs",
         lambda: through_time(run, training, chosen.through_time),

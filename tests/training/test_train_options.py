@@ -2,6 +2,7 @@
 
 import errno
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,11 @@ def test_a_full_disk_is_told_and_leaves_the_last_checkpoint(tmp_path, monkeypatc
         train(settings, tmp_path)
     assert (tmp_path / "checkpoint.safetensors").stat().st_size > 0
     assert train(settings, tmp_path, resume=True).metrics["training_samples"] == 80
+
+
+def test_the_command_and_python_have_the_same_defaults():
+    known = {field.name: field.default for field in fields(TrainingSettings)}
+    shown = {option.name: option.default for option in command.params if option.name in known}
+    both = {name: default for name, default in shown.items() if type(default) is type(known[name])}
+    assert both == {name: known[name] for name in both}
+    assert {"finetune_epochs", "finetune_samples", "seed"} <= set(both)
