@@ -141,6 +141,7 @@ def test_an_interrupted_stream_ends_at_once_and_writes_nothing(folder, tmp_path)
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's & ignores it
     )
     for _ in range(600):
         if trace.exists() and "stop_watch" in trace.read_text():
