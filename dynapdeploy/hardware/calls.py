@@ -20,7 +20,7 @@ def call(what: str, seconds: float, function: Callable[..., Any], *arguments: An
 
     It runs in another thread, since a call that hangs inside the library cannot be stopped: the
     thread is left behind, and the program can still end. Otherwise the thread is used again: a
-    Ctrl-C is lost when it comes while Python tidies up after a thread that has ended.
+    Ctrl-C in the middle of starting one ends in ``RuntimeError``.
 
     Args:
         what: what is being done, for the message.

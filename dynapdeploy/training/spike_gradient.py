@@ -26,7 +26,7 @@ flow counts for the events after it as well.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,9 +152,8 @@ def _by_phase(kernel: np.ndarray, stride: int) -> np.ndarray:
     features, channels, height, width = kernel.shape
     count = -(-width // stride)
     taps = np.zeros((channels, height, stride, count, features), np.float32)
-    for column in range(width):
-        i, phase = divmod(column, stride)
-        taps[:, :, phase, count - 1 - i] = kernel[..., column].transpose(1, 2, 0)
+    for column, phase, i in _columns(width, stride):
+        taps[:, :, phase, i] = kernel[..., column].transpose(1, 2, 0)
     return taps.reshape(channels, height, stride, -1)
 
 
@@ -164,10 +163,16 @@ def _by_column(taps: np.ndarray, shape: tuple[int, ...], stride: int) -> np.ndar
     count = -(-width // stride)
     taps = taps.reshape(channels, height, stride, count, features)
     kernel = np.empty(shape, np.float32)
+    for column, phase, i in _columns(width, stride):
+        kernel[..., column] = taps[:, :, phase, i].transpose(2, 0, 1)
+    return kernel
+
+
+def _columns(width: int, stride: int) -> Iterator[tuple[int, int, int]]:
+    """Each column of a kernel, its phase, and its place there, counted from the last."""
     for column in range(width):
         i, phase = divmod(column, stride)
-        kernel[..., column] = taps[:, :, phase, count - 1 - i].transpose(2, 0, 1)
-    return kernel
+        yield column, phase, -(-width // stride) - 1 - i
 
 
 @cached()

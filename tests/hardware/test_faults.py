@@ -113,7 +113,7 @@ def _board_threads() -> int:
 
 
 def test_no_interrupt_is_lost_between_calls():
-    """One that comes while Python tidies up after a thread would be."""
+    """One in the middle of starting a thread would end in RuntimeError."""
     raised = caught = 0
 
     def interrupt(*_):
